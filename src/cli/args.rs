@@ -1,0 +1,404 @@
+//! The arguments of the command, as clap reads them, with the help texts.
+//!
+//! For: names, values, defaults, conflicts, examples. Not for: what the commands do. Called by: `cli`.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use clap::builder::RangedU64ValueParser;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0    all is well
+  1    a stage failed, or `--locked` found differences
+  2    the command line, the pipeline file, a stage's name or a param is wrong
+  3    the data is missing, unreadable or rejected by `validate`
+  4    the cache, the disk or the project's lock (`--no-wait`) is in the way
+  5    tracking failed where delivery was demanded
+  70   a bug in segpipe
+  130  interrupted (Ctrl-C)
+
+Environment:
+  RAYON_NUM_THREADS  computing threads, where `--threads` is not given
+  NO_COLOR           no colours, whatever the terminal can do
+  RUST_BACKTRACE     1: where a bug was hit, in detail
+
+Examples:
+  segpipe run                       bring everything up to date
+  segpipe run --from train          resume at `train` with what is there
+  segpipe run --set train.k=5       try another number of segments
+  segpipe init sales.csv            begin with one's own data";
+
+/// Customer segmentation that can be trusted and repeated: from a transaction log to evaluated, packaged segments.
+#[derive(Debug, Parser)]
+#[command(name = "segpipe", version, after_long_help = EXIT_CODES, max_term_width = 100)]
+#[command(after_help = "`segpipe --help` also lists exit codes, environment variables and examples.")]
+pub struct Arguments {
+    /// What every command takes.
+    #[command(flatten)]
+    pub general: General,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const GENERAL: &str = "General options";
+
+/// What every command takes.
+#[derive(Debug, Clone, Args)]
+pub struct General {
+    /// The pipeline file; paths in it and in `--set` are relative to its folder
+    #[arg(long, global = true, value_name = "PATH", default_value = "pipeline.yaml", help_heading = GENERAL)]
+    pub file: PathBuf,
+    /// Say nothing but warnings and errors
+    #[arg(long, short, global = true, conflicts_with = "verbose", help_heading = GENERAL)]
+    pub quiet: bool,
+    /// Say more: every output with its digest, every remark
+    #[arg(long, short, global = true, help_heading = GENERAL)]
+    pub verbose: bool,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Bring the pipeline up to date: run what is stale, leave or restore the rest
+    Run(RunArguments),
+    /// Tell which stages are fresh, stale or to be restored, and why; runs nothing
+    Status(StatusArguments),
+    /// Check the pipeline file and nothing else
+    #[command(after_help = CHECK_EXAMPLES)]
+    Check(Overriding),
+    /// Draw which stage reads from which
+    Graph(GraphArguments),
+    /// Write a commented pipeline file for one's own transactions
+    Init(InitArguments),
+    /// Write one row per customer with segment and recommended action, as CSV or XLSX
+    Export(ExportArguments),
+    /// Give new customers or new transactions the segments of the trained model
+    Predict(PredictArguments),
+    /// Write a realistic data set of customers who never existed
+    Simulate(SimulateArguments),
+    /// Print the JSON Schema of the pipeline file
+    #[command(after_help = SCHEMA_EXAMPLES)]
+    Schema,
+    /// Print what a shell needs to complete segpipe's arguments
+    #[command(after_help = COMPLETIONS_EXAMPLES)]
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+}
+
+const CHECK_EXAMPLES: &str = "\
+Examples:
+  segpipe check
+  segpipe check --profile robust --set train.k=5";
+
+const SCHEMA_EXAMPLES: &str = "\
+Examples:
+  segpipe schema > pipeline.schema.json
+  and as the first line of pipeline.yaml: # yaml-language-server: $schema=pipeline.schema.json";
+
+const COMPLETIONS_EXAMPLES: &str = "\
+Examples:
+  segpipe completions bash > ~/.local/share/bash-completion/completions/segpipe
+  segpipe completions zsh > ~/.zfunc/_segpipe";
+
+/// What changes the pipeline for one command.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Overriding {
+    /// Override a param for this command; may be given several times
+    #[arg(long = "set", value_name = "STAGE.PARAM[.KEY]=VALUE")]
+    pub sets: Vec<String>,
+    /// Lay a profile of the pipeline file over its params
+    #[arg(long, value_name = "NAME")]
+    pub profile: Option<String>,
+}
+
+const RUN_EXAMPLES: &str = "\
+Examples:
+  segpipe run                              everything that is not up to date
+  segpipe run --dry-run                    what that would be, and why
+  segpipe run --from train                 `train` and all after it, with the upstream that is there
+  segpipe run --only rfm --force           one stage, even if it is fresh
+  segpipe run --set train.k=5 --to train   another number of segments, no further than `train`
+  segpipe run --profile robust             with the params of a profile
+  segpipe run --locked                     fail if the results differ from pipeline.lock
+  segpipe run --json | jq .outcome         for programs: one JSON object a line";
+
+/// The arguments of `segpipe run`.
+#[derive(Debug, Default, Args)]
+#[command(after_help = RUN_EXAMPLES)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
+pub struct RunArguments {
+    /// Begin at this stage: it and all after it are brought up to date, what is before it is used as it is
+    #[arg(long, value_name = "STAGE")]
+    pub from: Option<String>,
+    /// Go no further than this stage: it and all it needs
+    #[arg(long, value_name = "STAGE")]
+    pub to: Option<String>,
+    /// This stage alone
+    #[arg(long, value_name = "STAGE", conflicts_with_all = ["from", "to"])]
+    pub only: Option<String>,
+    /// Run the selected stages even if they are fresh
+    #[arg(long)]
+    pub force: bool,
+    /// Overrides.
+    #[command(flatten)]
+    pub overriding: Overriding,
+    /// Show what would be done, and why; touches nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Stages that may run at once [default: as many as there are processors]
+    #[arg(long, value_name = "N", value_parser = count())]
+    pub jobs: Option<NonZeroUsize>,
+    /// Threads to compute with [default: `RAYON_NUM_THREADS`, else as many as there are processors]
+    #[arg(long, value_name = "N", value_parser = count())]
+    pub threads: Option<NonZeroUsize>,
+    /// After a failure, go on with stages that do not need the one that failed
+    #[arg(long)]
+    pub keep_going: bool,
+    /// Fail at once (exit code 4) where another run holds this project
+    #[arg(long)]
+    pub no_wait: bool,
+    /// Fail (exit code 1) where the results differ from pipeline.lock
+    #[arg(long, conflicts_with = "dry_run")]
+    pub locked: bool,
+    /// Tell what happens as JSON lines on stdout
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Reads a number of threads or jobs.
+fn count() -> impl clap::builder::TypedValueParser<Value = NonZeroUsize> {
+    use clap::builder::TypedValueParser;
+    let parser = RangedU64ValueParser::<u16>::new().range(1..=1024);
+    parser.map(|number| NonZeroUsize::new(usize::from(number)).unwrap_or(NonZeroUsize::MIN))
+}
+
+const STATUS_EXAMPLES: &str = "\
+Examples:
+  segpipe status
+  segpipe status --set train.k=5           what another number of segments would re-run
+  segpipe status --json | jq '.stages[] | select(.state != \"fresh\")'";
+
+/// The arguments of `segpipe status`.
+#[derive(Debug, Default, Args)]
+#[command(after_help = STATUS_EXAMPLES)]
+pub struct StatusArguments {
+    /// Overrides.
+    #[command(flatten)]
+    pub overriding: Overriding,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+const GRAPH_EXAMPLES: &str = "\
+Examples:
+  segpipe graph
+  segpipe graph --format mermaid           for a README
+  segpipe graph --format dot | dot -Tsvg > pipeline.svg";
+
+/// The arguments of `segpipe graph`.
+#[derive(Debug, Args)]
+#[command(after_help = GRAPH_EXAMPLES)]
+pub struct GraphArguments {
+    /// How it is drawn
+    #[arg(long, value_enum, default_value_t = GraphFormat::Text)]
+    pub format: GraphFormat,
+    /// Overrides.
+    #[command(flatten)]
+    pub overriding: Overriding,
+}
+
+/// How a graph is drawn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum GraphFormat {
+    /// A line per stage with the outputs it reads.
+    Text,
+    /// A Mermaid flowchart.
+    Mermaid,
+    /// Graphviz.
+    Dot,
+}
+
+const INIT_EXAMPLES: &str = "\
+Examples:
+  segpipe init sales.csv
+  segpipe init exports/2024.xlsx --output pipeline-2024.yaml
+  segpipe init sales.csv --force           over a pipeline.yaml that is there";
+
+/// The arguments of `segpipe init`.
+#[derive(Debug, Args)]
+#[command(after_help = INIT_EXAMPLES)]
+pub struct InitArguments {
+    /// A file of transactions: CSV, TSV, either of them gzipped, XLSX or Parquet
+    pub source: PathBuf,
+    /// Where to write the pipeline file
+    #[arg(long, short, value_name = "PATH", default_value = "pipeline.yaml")]
+    pub output: PathBuf,
+    /// How dates are written, where the data cannot tell: `iso`, `month_first`, `day_first` or a pattern
+    #[arg(long, value_name = "FORMAT")]
+    pub date_format: Option<String>,
+    /// Overwrite a file that is there
+    #[arg(long)]
+    pub force: bool,
+}
+
+const EXPORT_EXAMPLES: &str = "\
+Examples:
+  segpipe export > segments.csv
+  segpipe export -o segments.xlsx";
+
+/// The arguments of `segpipe export`.
+#[derive(Debug, Args)]
+#[command(after_help = EXPORT_EXAMPLES)]
+pub struct ExportArguments {
+    /// Where to write, as CSV or XLSX by its ending [default: CSV on stdout]
+    #[arg(long, short, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+}
+
+const PREDICT_EXAMPLES: &str = "\
+INPUT is a table with the columns `recency`, `frequency` and `monetary`, in any case; other columns
+are kept, and one row comes out per row, in order. Or it is transactions, as `load` reads them; then
+one row comes out per customer, with recency counted from the day after the last one in INPUT.
+
+Examples:
+  segpipe predict customers.csv -o scored.csv
+  segpipe predict march.csv.gz -o march-segments.csv
+  segpipe predict customers.parquet -o scored.csv --bundle releases/7/bundle";
+
+/// The arguments of `segpipe predict`.
+#[derive(Debug, Args)]
+#[command(after_help = PREDICT_EXAMPLES)]
+pub struct PredictArguments {
+    /// Customers' recency, frequency and monetary values, or transactions
+    pub input: PathBuf,
+    /// Where to write, as CSV
+    #[arg(long, short, value_name = "FILE")]
+    pub output: PathBuf,
+    /// The bundle whose model is used [default: artifacts/deploy/bundle beside the pipeline file]
+    #[arg(long, value_name = "FOLDER")]
+    pub bundle: Option<PathBuf>,
+}
+
+const SIMULATE_EXAMPLES: &str = "\
+Equal customers and seeds give equal bytes. About 121 rows come of each customer.
+
+Examples:
+  segpipe simulate --customers 4372 --seed 42 --out data/simulated.csv
+  segpipe simulate --customers 413000 --seed 1 --out fifty_million.parquet";
+
+/// The arguments of `segpipe simulate`.
+#[derive(Debug, Args)]
+#[command(after_help = SIMULATE_EXAMPLES)]
+pub struct SimulateArguments {
+    /// How many customers
+    #[arg(long, value_name = "N")]
+    pub customers: u64,
+    /// Which random numbers
+    #[arg(long, value_name = "S")]
+    pub seed: u64,
+    /// Where to write, as CSV or Parquet by its ending
+    #[arg(long, value_name = "FILE")]
+    pub out: PathBuf,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    fn parse(line: &str) -> Result<Arguments, clap::Error> {
+        Arguments::try_parse_from(line.split_whitespace())
+    }
+
+    fn run(line: &str) -> RunArguments {
+        match parse(line).unwrap().command {
+            Command::Run(arguments) => arguments,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn clap_finds_nothing_wrong_with_the_definitions() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn run_takes_all_its_flags_at_once() {
+        let line = "segpipe run --from train --to deploy --force --set train.k=5 --set load.columns.customer=id \
+                    --profile robust --jobs 8 --threads 2 --keep-going --no-wait --locked --json";
+        let run = run(line);
+        assert_eq!((run.from.as_deref(), run.to.as_deref(), run.only), (Some("train"), Some("deploy"), None));
+        assert_eq!(run.overriding.sets, ["train.k=5", "load.columns.customer=id"]);
+        assert_eq!(run.overriding.profile.as_deref(), Some("robust"));
+        assert_eq!((run.jobs, run.threads), (NonZeroUsize::new(8), NonZeroUsize::new(2)));
+        assert!(run.force && run.keep_going && run.no_wait && run.locked && run.json);
+    }
+
+    #[test]
+    fn the_file_and_the_amount_of_text_may_stand_anywhere() {
+        for line in ["segpipe --file a.yaml -v status", "segpipe status --file a.yaml --verbose"] {
+            let general = parse(line).unwrap().general;
+            assert_eq!(general.file, PathBuf::from("a.yaml"));
+            assert!(general.verbose);
+        }
+        assert_eq!(parse("segpipe check").unwrap().general.file, PathBuf::from("pipeline.yaml"));
+    }
+
+    #[test]
+    fn what_makes_no_sense_together_is_refused() {
+        for line in [
+            "segpipe run --only train --from load",
+            "segpipe run --dry-run --locked",
+            "segpipe run --quiet --verbose",
+            "segpipe run --jobs 0",
+            "segpipe run --threads many",
+            "segpipe run --set",
+            "segpipe simulate --customers 5",
+            "segpipe predict in.csv",
+            "segpipe graph --format png",
+            "segpipe walk",
+            "segpipe",
+        ] {
+            assert_eq!(parse(line).unwrap_err().exit_code(), 2, "{line}");
+        }
+    }
+
+    /// Help as on a terminal of 100 columns, wherever the test runs.
+    fn help(path: &[&str]) -> String {
+        let mut command = Arguments::command().term_width(100);
+        command.build();
+        let mut found = &mut command;
+        for name in path {
+            found = found.find_subcommand_mut(name).unwrap();
+        }
+        found.clone().term_width(100).render_long_help().to_string()
+    }
+
+    #[test]
+    fn the_help_reads_as_it_did() {
+        insta::assert_snapshot!("help", help(&[]));
+        insta::assert_snapshot!("help_run", help(&["run"]));
+        insta::assert_snapshot!("help_predict", help(&["predict"]));
+    }
+
+    #[test]
+    fn the_help_names_every_exit_code_and_every_command_has_examples() {
+        let mut command = Arguments::command();
+        let help = command.render_long_help().to_string();
+        for code in ["0 ", "1 ", "2 ", "3 ", "4 ", "5 ", "70 ", "130 "] {
+            assert!(help.lines().any(|line| line.trim_start().starts_with(code)), "{code}: {help}");
+        }
+        for subcommand in command.get_subcommands_mut().filter(|subcommand| subcommand.get_name() != "help") {
+            let help = subcommand.render_help().to_string();
+            assert!(help.contains("Examples:\n  segpipe"), "{help}");
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! `segpipe run`: brings the pipeline up to date, or shows what that would mean.
+//!
+//! For: turning arguments into a run, and a run's report into errors and an exit code. Not for: the run itself
+//! (`engine`) or its lines (`report`).
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use segpipe_stages::contract::{Fault, StageError};
+
+use super::args::RunArguments;
+use super::failure::Failure;
+use super::project::{self, Surroundings};
+use super::{Ending, panic, signals, status, threads};
+use crate::engine::{self, Ports, RunOptions, RunReport};
+use crate::event::{Event, EventSink, RunFinished};
+use crate::graph::Selection;
+use crate::mlflow::Outbox;
+use crate::report::{Console, Detail, Json, Look};
+use crate::spec::pipeline::Pipeline;
+use crate::store::ARTIFACTS;
+
+/// Where the stage `visualize` puts what a reader looks at first: its kind, its output.
+const REPORT: (&str, &str) = ("visualize", "report");
+
+/// Folder of runs that wait for a tracking server, in [`ARTIFACTS`].
+const OUTBOX: &str = ".outbox";
+
+/// Runs, or shows the plan.
+pub(super) fn run(around: &Surroundings, arguments: &RunArguments) -> Ending {
+    if !arguments.json {
+        let console = Arc::new(Console::to_stderr(around.printer.look));
+        return begin(around, arguments, &Listeners { console, json: None });
+    }
+    // With JSON lines on stdout, people are told of warnings alone.
+    let console = Arc::new(Console::to_stderr(Look { detail: Detail::Quiet, is_live: false, ..around.printer.look }));
+    let listeners = Listeners { console, json: Some(Arc::new(Json::to_stdout())) };
+    let ending = begin(around, arguments, &listeners);
+    if let (Err(failure), Some(json)) = (&ending, &listeners.json) {
+        json.emit(Event::RunFinished(not_begun(failure.exit_code)));
+    }
+    ending
+}
+
+/// Who hears of the run.
+struct Listeners {
+    console: Arc<Console>,
+    json: Option<Arc<Json>>,
+}
+
+impl Listeners {
+    fn sink(&self) -> Arc<dyn EventSink> {
+        let (console, json) = (Arc::clone(&self.console), self.json.clone());
+        Arc::new(move |event: Event| {
+            if let Some(json) = &json {
+                json.emit(event.clone());
+            }
+            console.emit(event);
+        })
+    }
+}
+
+/// The last line about a run that could not begin.
+fn not_begun(exit_code: u8) -> RunFinished {
+    RunFinished { ok: false, seconds: 0.0, outcomes: BTreeMap::new(), outbox: None, exit_code }
+}
+
+fn begin(around: &Surroundings, arguments: &RunArguments, listeners: &Listeners) -> Ending {
+    let options = options(arguments)?;
+    let pipeline = around.open(&arguments.overriding)?;
+    if arguments.dry_run {
+        return show_plan(around, &pipeline, &options, listeners.json.as_deref());
+    }
+    if let Some(report) = project::output(&pipeline, REPORT.0, REPORT.1) {
+        listeners.console.point_to(report);
+    }
+    let sink = listeners.sink();
+    let heard = Arc::clone(&sink);
+    let ports = Ports {
+        sources: project::sources(&pipeline),
+        tracker: Arc::new(Outbox::new(pipeline.directory.join(ARTIFACTS).join(OUTBOX))),
+        sink,
+        is_cancelled: signals::listen(move || heard.emit(Event::Interrupted)),
+    };
+    let report = engine::run(pipeline, options, ports)?;
+    explain(around, &report);
+    Ok(report.finished.exit_code)
+}
+
+fn options(arguments: &RunArguments) -> Result<RunOptions, Failure> {
+    let selection = Selection { from: arguments.from.clone(), to: arguments.to.clone(), only: arguments.only.clone() };
+    Ok(RunOptions {
+        selection,
+        is_forced: arguments.force,
+        jobs: arguments.jobs,
+        threads: threads::wanted(arguments.threads)?,
+        keeps_going: arguments.keep_going,
+        refuses_to_wait: arguments.no_wait,
+        is_locked: arguments.locked,
+    })
+}
+
+fn show_plan(around: &Surroundings, pipeline: &Pipeline, options: &RunOptions, json: Option<&Json>) -> Ending {
+    let plan = engine::plan(pipeline, options, project::sources(pipeline).as_ref())?;
+    match json {
+        Some(json) => json.plan(&plan),
+        None => status::print(around, &plan)?,
+    }
+    Ok(0)
+}
+
+/// Says in full why stages failed, and what `--locked` found.
+fn explain(around: &Surroundings, report: &RunReport) {
+    for failure in failures(report) {
+        around.printer.failure(&panic::explain(failure));
+    }
+}
+
+fn failures(report: &RunReport) -> Vec<Failure> {
+    let code = report.finished.exit_code;
+    let is_interruption = |error: &StageError| matches!(error.fault, Fault::Cancelled);
+    let mut failures = Vec::new();
+    if code == engine::exit_code(Fault::Cancelled) {
+        let hint = "the stages that were done are kept; run again to go on";
+        failures.push(Failure::new(code, "interrupted").with_hint(hint));
+    }
+    for failure in report.failures.iter().filter(|failure| !is_interruption(&failure.error)) {
+        failures.push(Failure::of_failed(failure));
+    }
+    if !report.lock_differences.is_empty() {
+        let text = "the results are not those of pipeline.lock";
+        let hint = "if they are meant to differ, `segpipe run` without `--locked` writes pipeline.lock anew";
+        let details = report.lock_differences.iter().map(|difference| format!("  {difference}"));
+        let details = details.collect::<Vec<_>>().join("\n");
+        failures.push(Failure { details: Some(details), ..Failure::new(1, text).with_hint(hint) });
+    }
+    failures
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::Failure as FailedStage;
+
+    fn report(exit_code: u8, failures: Vec<FailedStage>, lock_differences: &[&str]) -> RunReport {
+        let lock_differences = lock_differences.iter().map(|text| (*text).to_owned()).collect();
+        RunReport { finished: not_begun(exit_code), failures, lock_differences }
+    }
+
+    fn failed(stage: &str, error: StageError) -> FailedStage {
+        FailedStage { stage: stage.to_owned(), error }
+    }
+
+    #[test]
+    fn every_failed_stage_is_explained() {
+        let failures = failures(&report(
+            3,
+            vec![
+                failed("load", StageError::new(Fault::Data, "no rows").with_hint("look at it")),
+                failed("draw", StageError::new(Fault::Stage, "no ink")),
+            ],
+            &[],
+        ));
+        let texts: Vec<_> = failures.iter().map(|failure| failure.message.as_str()).collect();
+        assert_eq!(texts, ["`load`: no rows", "`draw`: no ink"]);
+        assert_eq!(failures[0].hint.as_deref(), Some("look at it"));
+    }
+
+    #[test]
+    fn an_interruption_is_said_once_however_many_stages_it_stopped() {
+        let stopped = || failed("train", StageError::cancelled());
+        let failures = failures(&report(130, vec![stopped(), stopped()], &[]));
+        assert_eq!(failures.len(), 1);
+        assert_eq!(failures[0].message, "interrupted");
+    }
+
+    #[test]
+    fn differences_from_the_lock_are_listed() {
+        let failures = failures(&report(1, Vec::new(), &["output rfm.customers: locked 1, now 2"]));
+        assert_eq!(failures[0].details.as_deref(), Some("  output rfm.customers: locked 1, now 2"));
+    }
+}

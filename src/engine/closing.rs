@@ -1,0 +1,193 @@
+//! The end of a run: pipeline.lock, the sealed entry for tracking, what was remembered, the last event.
+//!
+//! For: everything that is about the run as a whole. Not for: any one stage. Called by: the engine.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use jiff::Timestamp;
+use segpipe_stages::contract::{
+    Fault, FinishedRun, FinishedStage, InputFile, NoteLevel, RunStatus, SourceOrigin, StageError,
+};
+
+use super::schedule::Results;
+use super::session::Session;
+use super::update::StageResult;
+use super::{Failure, RunReport, exit_code};
+use crate::crash;
+use crate::event::{Event, Outcome, RunFinished};
+use crate::lock::Lock;
+use crate::spec::pipeline::PipelineStage;
+
+/// Closes a run whose stages are all done with.
+pub(super) fn close(session: &Session, mut results: Results) -> RunReport {
+    let mut failures = take_failures(session, &mut results);
+    let is_complete = results.values().all(|result| !matches!(result.outcome, Outcome::Failed | Outcome::Skipped));
+    let lock_differences = settle_lock(session, &results, is_complete, &mut failures);
+    let outbox = seal(session, &results, &failures);
+    session.remembered.save(&session.store.temporary_path("remembered"));
+    if let Err(error) = session.store.clean() {
+        session.note(None, NoteLevel::Warning, format!("temporary files are left behind: {error}"));
+    }
+    let code = run_exit_code(session, &failures, &lock_differences);
+    for difference in &lock_differences {
+        session.emit(Event::LockDiffers { difference: difference.clone() });
+    }
+    let finished = RunFinished {
+        ok: code == 0,
+        seconds: session.began.elapsed().as_secs_f64(),
+        outcomes: count(&results),
+        outbox,
+        exit_code: code,
+    };
+    session.emit(Event::RunFinished(finished.clone()));
+    RunReport { finished, failures, lock_differences }
+}
+
+fn take_failures(session: &Session, results: &mut Results) -> Vec<Failure> {
+    let mut failures = Vec::new();
+    for stage in &session.pipeline.stages {
+        let error = results.get_mut(&stage.name).and_then(|result| result.error.take());
+        failures.extend(error.map(|error| Failure { stage: stage.name.clone(), error }));
+    }
+    failures
+}
+
+fn run_exit_code(session: &Session, failures: &[Failure], lock_differences: &[String]) -> u8 {
+    let interrupted = session.is_cancelled().then_some(exit_code(Fault::Cancelled));
+    let failed = failures.first().map(|failure| exit_code(failure.error.fault));
+    let differs = (!lock_differences.is_empty()).then_some(exit_code(Fault::Stage));
+    interrupted.or(failed).or(differs).unwrap_or(0)
+}
+
+fn count(results: &Results) -> BTreeMap<&'static str, usize> {
+    let mut counts = BTreeMap::new();
+    for result in results.values() {
+        *counts.entry(result.outcome.as_str()).or_default() += 1;
+    }
+    counts
+}
+
+/// Compares with pipeline.lock where asked to, else writes it where the run may.
+fn settle_lock(session: &Session, results: &Results, is_complete: bool, failures: &mut Vec<Failure>) -> Vec<String> {
+    let path = Lock::path(&session.pipeline.file);
+    let facts = lock_facts(session, results);
+    let settled = if session.options.is_locked {
+        Lock::read(&path).map(|locked| compare(session, results, &facts, locked.as_ref()))
+    } else if may_write_lock(session, results, is_complete) {
+        facts.write(&path, &session.store).map(|_| Vec::new())
+    } else {
+        Ok(Vec::new())
+    };
+    settled.unwrap_or_else(|error| {
+        failures.push(Failure { stage: "pipeline.lock".to_owned(), error: error.into() });
+        Vec::new()
+    })
+}
+
+fn compare(session: &Session, results: &Results, facts: &Lock, locked: Option<&Lock>) -> Vec<String> {
+    let mut differences = Vec::new();
+    if is_simulated(results) {
+        differences.push("the data is simulated; pipeline.lock never names simulated data".to_owned());
+    }
+    let Some(locked) = locked else {
+        differences.push("there is no pipeline.lock; a complete `segpipe run` writes it".to_owned());
+        return differences;
+    };
+    let has_result = |stage: &str| {
+        let result = results.get(stage);
+        let is_of_pipeline = session.pipeline.stage(stage).is_some();
+        !is_of_pipeline || result.is_some_and(|result| !result.outputs.is_empty() && result.outcome != Outcome::Skipped)
+    };
+    differences.extend(facts.differences(locked, has_result));
+    differences
+}
+
+fn may_write_lock(session: &Session, results: &Results, is_complete: bool) -> bool {
+    is_complete
+        && session.options.selection.is_everything()
+        && !session.pipeline.is_overridden
+        && !session.is_cancelled()
+        && !is_simulated(results)
+}
+
+fn is_simulated(results: &Results) -> bool {
+    let mut sources = results.values().flat_map(|result| &result.sources);
+    sources.any(|(_, _, origin)| *origin == SourceOrigin::Simulated)
+}
+
+fn lock_facts(session: &Session, results: &Results) -> Lock {
+    let mut lock = Lock::default();
+    for stage in &session.pipeline.stages {
+        let Some(result) = results.get(&stage.name).filter(|result| result.outcome != Outcome::Skipped) else {
+            continue;
+        };
+        for (name, digest, _) in &result.sources {
+            lock.add_source(&stage.name, name, *digest);
+        }
+        for output in stage.stage.outputs().iter().filter(|output| output.is_locked) {
+            if let Some(recorded) = result.outputs.get(output.name) {
+                lock.add_output(&stage.name, output.name, recorded.digest);
+            }
+        }
+    }
+    lock
+}
+
+/// Seals the run for tracking where it executed anything. Failing to is said and does not fail the run.
+fn seal(session: &Session, results: &Results, failures: &[Failure]) -> Option<PathBuf> {
+    let has_executed = results.values().any(|result| matches!(result.outcome, Outcome::Ran | Outcome::Failed));
+    if !has_executed {
+        return None;
+    }
+    match session.ports.tracker.seal(&finished_run(session, results, failures)) {
+        Ok(path) => {
+            crash::point("run.sealed");
+            Some(path)
+        }
+        Err(error) => {
+            session.note(None, NoteLevel::Warning, format!("the run could not be sealed for tracking: {error}"));
+            None
+        }
+    }
+}
+
+fn finished_run(session: &Session, results: &Results, failures: &[Failure]) -> FinishedRun {
+    let is_interrupted = |failure: &Failure| matches!(failure.error, StageError { fault: Fault::Cancelled, .. });
+    let status = if session.is_cancelled() || failures.iter().any(is_interrupted) {
+        RunStatus::Killed
+    } else if failures.is_empty() {
+        RunStatus::Finished
+    } else {
+        RunStatus::Failed
+    };
+    let stages = session.pipeline.stages.iter();
+    let finished = |stage: &PipelineStage| Some(finished_stage(session, stage, results.get(&stage.name)?));
+    FinishedRun {
+        status,
+        started_ms: session.began_at.as_millisecond(),
+        ended_ms: Timestamp::now().as_millisecond(),
+        pipeline: session.pipeline.name.clone(),
+        directory: session.pipeline.directory.clone(),
+        file: session.pipeline.file.clone(),
+        stages: stages.filter_map(finished).collect(),
+    }
+}
+
+fn finished_stage(session: &Session, stage: &PipelineStage, result: &StageResult) -> FinishedStage {
+    let output = |(name, recorded): (&String, &crate::store::records::RecordedOutput)| {
+        let place = stage.outputs.get(name.as_str())?;
+        let path = session.store.project().join(place);
+        Some((name.clone(), InputFile { path, digest: recorded.digest.to_string() }))
+    };
+    FinishedStage {
+        name: stage.name.clone(),
+        kind: stage.stage.name(),
+        outcome: result.outcome.as_str(),
+        reason: result.reason.clone(),
+        seconds: result.seconds,
+        fingerprint: result.fingerprint.map(|fingerprint| fingerprint.to_string()),
+        params: stage.params.clone(),
+        outputs: result.outputs.iter().filter_map(output).collect(),
+    }
+}

@@ -1,0 +1,173 @@
+//! Brings a pipeline up to date: judges every stage, runs what is stale, restores what is known, keeps every result.
+//!
+//! For: `segpipe run`. Not for: printing (it emits events) or knowing any stage by name. Called by: `cli`.
+//!
+//! [`run`] takes the project, lets [`schedule`] start stages as their inputs become known, and closes the run
+//! ([`closing`]). One stage at a time is the business of [`update`], which executes with [`execute`].
+
+mod closing;
+mod execute;
+mod listener;
+mod schedule;
+mod session;
+mod update;
+mod upstream;
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use segpipe_stages::contract::{Fault, SourceResolver, StageError, StageFault, Tracker};
+
+use crate::event::{EventSink, RunFinished};
+use crate::graph::{Selection, UnknownStage};
+use crate::plan::Plan;
+use crate::plan::judge::Judge;
+use crate::plan::preview::Preview;
+use crate::spec::pipeline::Pipeline;
+use crate::store::remembered::Remembered;
+use crate::store::{Store, StoreError};
+
+/// How a run is to be done.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line, independent of the others")]
+pub struct RunOptions {
+    /// Which stages.
+    pub selection: Selection,
+    /// Run the selected stages even if they are fresh.
+    pub is_forced: bool,
+    /// Stages that may run at once; as many as there are processors where unset.
+    pub jobs: Option<NonZeroUsize>,
+    /// Threads that stages may compute with; rayon's own choice where unset.
+    pub threads: Option<NonZeroUsize>,
+    /// Go on with stages that do not depend on one that failed.
+    pub keeps_going: bool,
+    /// Fail at once where another run holds the project.
+    pub refuses_to_wait: bool,
+    /// Fail where the run's results differ from pipeline.lock.
+    pub is_locked: bool,
+}
+
+/// What the engine needs from the outside world.
+#[derive(Clone)]
+pub struct Ports {
+    /// Finds, fetches or simulates sources.
+    pub sources: Arc<dyn SourceResolver>,
+    /// Seals finished runs for tracking.
+    pub tracker: Arc<dyn Tracker>,
+    /// Hears what happens.
+    pub sink: Arc<dyn EventSink>,
+    /// Becomes true when the run is to stop.
+    pub is_cancelled: Arc<AtomicBool>,
+}
+
+/// How a run ended, with the errors of the stages that failed.
+#[derive(Debug)]
+pub struct RunReport {
+    /// The last event of the run.
+    pub finished: RunFinished,
+    /// The stages that failed, in the order in which they did.
+    pub failures: Vec<Failure>,
+    /// How the results differ from pipeline.lock, where that was asked for.
+    pub lock_differences: Vec<String>,
+}
+
+/// A stage that failed.
+#[derive(Debug)]
+pub struct Failure {
+    /// Its name.
+    pub stage: String,
+    /// Why.
+    pub error: StageError,
+}
+
+/// Why a run could not even begin.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// The selection names a stage that does not exist.
+    #[error(transparent)]
+    UnknownStage(#[from] UnknownStage),
+    /// The folder `artifacts` cannot be used, or another run holds the project.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A stage that the selection leaves out has no outputs to go on from.
+    #[error("`{output}` is not there, and `{stage}` is left out by `{arguments}`")]
+    MissingUpstream {
+        /// The stage to run first.
+        stage: String,
+        /// Its output that is needed.
+        output: String,
+        /// The arguments that leave it out.
+        arguments: String,
+    },
+    /// The plan cannot be made.
+    #[error("{}", .0.message)]
+    Plan(StageError),
+    /// The threads cannot be started.
+    #[error("cannot start threads")]
+    Threads(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl EngineError {
+    /// What the reader can do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::UnknownStage(unknown) => unknown.nearest.as_ref().map(|name| format!("did you mean `{name}`?")),
+            Self::Store(error) => error.hint(),
+            Self::MissingUpstream { stage, .. } => Some(format!("run `segpipe run --to {stage}` first")),
+            Self::Plan(error) => error.hint.clone(),
+            Self::Threads(_) => None,
+        }
+    }
+
+    /// The exit code of a process that ends with this error.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::UnknownStage(_) | Self::MissingUpstream { .. } => 2,
+            Self::Store(_) => exit_code(Fault::Disk),
+            Self::Plan(error) => exit_code(error.fault),
+            Self::Threads(_) => exit_code(Fault::Bug),
+        }
+    }
+}
+
+/// The exit code for a failure that is whose.
+pub const fn exit_code(fault: Fault) -> u8 {
+    match fault {
+        Fault::Stage => 1,
+        Fault::Params => 2,
+        Fault::Data => 3,
+        Fault::Disk => 4,
+        Fault::Bug => 70,
+        Fault::Cancelled => 130,
+    }
+}
+
+/// Brings the selected part of `pipeline` up to date. Blocking; starts its own threads.
+///
+/// # Errors
+/// [`EngineError`] where the run cannot begin. Stages that fail are in the report.
+pub fn run(pipeline: Pipeline, options: RunOptions, ports: Ports) -> Result<RunReport, EngineError> {
+    let session = Arc::new(session::Session::begin(pipeline, options, ports)?);
+    let results = schedule::run(&session)?;
+    Ok(closing::close(&session, results))
+}
+
+/// What [`run`] would do; touches nothing.
+///
+/// # Errors
+/// [`EngineError`] where the selection names an unknown stage or a source is missing for good.
+pub fn plan(pipeline: &Pipeline, options: &RunOptions, sources: &dyn SourceResolver) -> Result<Plan, EngineError> {
+    let store = Store::new(&pipeline.directory);
+    let remembered = Remembered::load(&pipeline.directory, store.remembered_path());
+    let selected = options.selection.stages(pipeline)?;
+    let preview = Preview {
+        pipeline,
+        selected: &selected,
+        selection: &options.selection,
+        is_forced: options.is_forced,
+        judge: Judge { store: &store, remembered: &remembered },
+        resolver: sources,
+    };
+    preview.plan().map_err(EngineError::Plan)
+}

@@ -1,0 +1,227 @@
+//! Brings one stage up to date: cached, restored or run, whichever is enough.
+//!
+//! For: judging with the sources as they are now, and falling back from restoring to running where the cache is
+//! damaged. Not for: running itself (`execute`). Called by: `schedule`, off the async threads.
+
+use std::any::Any;
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Instant;
+
+use segpipe_stages::contract::{Fault, NoteLevel, SourceOrigin, StageError};
+
+use super::execute;
+use super::listener::Listener;
+use super::schedule::Results;
+use super::session::Session;
+use crate::digest::Digest;
+use crate::event::{Event, Outcome, OutputFact, StageFinished};
+use crate::fingerprint::Document;
+use crate::plan::judge::Judgement;
+use crate::plan::sources::WitnessedSources;
+use crate::spec::pipeline::{Pipeline, PipelineStage};
+use crate::store::StoreError;
+use crate::store::records::{Record, RecordedOutput};
+
+/// How often a stage is run again because a source changed under it.
+const ATTEMPTS: usize = 3;
+
+/// What became of a stage.
+#[derive(Debug)]
+pub(super) struct StageResult {
+    pub(super) outcome: Outcome,
+    pub(super) reason: Option<String>,
+    pub(super) headline: Option<String>,
+    pub(super) seconds: f64,
+    pub(super) fingerprint: Option<Digest>,
+    /// Empty where the stage has no result.
+    pub(super) outputs: BTreeMap<String, RecordedOutput>,
+    /// Name, digest and origin of its sources.
+    pub(super) sources: Vec<(String, Digest, SourceOrigin)>,
+    pub(super) error: Option<StageError>,
+}
+
+impl StageResult {
+    /// A stage that was not looked at.
+    pub(super) fn skipped(reason: String) -> Self {
+        Self { reason: Some(reason), ..Self::empty(Outcome::Skipped) }
+    }
+
+    /// A stage that is not run, but whose outputs others use.
+    pub(super) fn left_out(reason: String, outputs: BTreeMap<String, RecordedOutput>) -> Self {
+        Self { outputs, ..Self::skipped(reason) }
+    }
+
+    fn failed(error: StageError) -> Self {
+        let reason = Some(error.message.clone());
+        Self { reason, error: Some(error), ..Self::empty(Outcome::Failed) }
+    }
+
+    fn of_record(outcome: Outcome, reason: Option<String>, record: Record) -> Self {
+        Self {
+            reason,
+            headline: Some(record.headline),
+            fingerprint: Some(record.fingerprint),
+            outputs: record.outputs,
+            ..Self::empty(outcome)
+        }
+    }
+
+    fn empty(outcome: Outcome) -> Self {
+        Self {
+            outcome,
+            reason: None,
+            headline: None,
+            seconds: 0.0,
+            fingerprint: None,
+            outputs: BTreeMap::new(),
+            sources: Vec::new(),
+            error: None,
+        }
+    }
+
+    /// The event that tells of it.
+    pub(super) fn to_event(&self, pipeline: &Pipeline, name: &str) -> StageFinished {
+        let places = pipeline.stage(name).map(|stage| &stage.outputs);
+        let fact = |(output, recorded): (&String, &RecordedOutput)| {
+            let path = places?.get(output.as_str())?.clone();
+            let fact = OutputFact { path, digest: recorded.digest.to_string(), rows: recorded.rows };
+            Some((output.clone(), fact))
+        };
+        StageFinished {
+            stage: name.to_owned(),
+            outcome: self.outcome,
+            seconds: self.seconds,
+            reason: self.reason.clone(),
+            headline: self.headline.clone(),
+            outputs: self.outputs.iter().filter_map(fact).collect(),
+        }
+    }
+}
+
+/// The inputs of `stage`, all of which are known.
+pub(super) fn inputs(stage: &PipelineStage, results: &Results) -> BTreeMap<&'static str, Digest> {
+    let known = stage.inputs.iter().filter_map(|(port, reference)| {
+        let output = results.get(&reference.stage)?.outputs.get(reference.output)?;
+        Some((*port, output.digest))
+    });
+    known.collect()
+}
+
+/// Brings `stage` up to date for these inputs. Never panics, whatever the stage does.
+pub(super) fn bring_up_to_date(
+    session: &Session,
+    stage: &PipelineStage,
+    inputs: BTreeMap<&'static str, Digest>,
+) -> StageResult {
+    let began = Instant::now();
+    let update = Update { session, stage, inputs };
+    let guarded = catch_unwind(AssertUnwindSafe(|| update.attempt_until_settled()));
+    let attempted = guarded.unwrap_or_else(|panic| Err(panicked(stage, panic.as_ref())));
+    let mut result = attempted.unwrap_or_else(StageResult::failed);
+    result.seconds = began.elapsed().as_secs_f64();
+    result
+}
+
+fn panicked(stage: &PipelineStage, panic: &(dyn Any + Send)) -> StageError {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message");
+    StageError::bug(format!("stage `{}` panicked: {text}", stage.name))
+}
+
+struct Update<'a> {
+    session: &'a Session,
+    stage: &'a PipelineStage,
+    inputs: BTreeMap<&'static str, Digest>,
+}
+
+impl Update<'_> {
+    fn attempt_until_settled(&self) -> Result<StageResult, StageError> {
+        for _ in 0..ATTEMPTS {
+            let sources = self.sources()?;
+            if let Some(result) = self.attempt(&sources)? {
+                return Ok(with_sources(result, &sources));
+            }
+        }
+        let message = format!("a source of `{}` keeps changing while it is read", self.stage.name);
+        Err(StageError::new(Fault::Data, message).with_hint("run again when whoever writes it is done"))
+    }
+
+    /// The stage's sources as they are now, fetched or simulated where that is allowed.
+    fn sources(&self) -> Result<WitnessedSources, StageError> {
+        let params = &self.stage.params;
+        let request =
+            self.stage.stage.sources(params).map_err(|error| StageError::new(Fault::Params, error.message))?;
+        let Some(request) = request else { return Ok(WitnessedSources::default()) };
+        self.session.emit(Event::ResolvingSources { stage: self.stage.name.clone() });
+        let listener = Listener::new(self.session, &self.stage.name);
+        let resolved = self.session.ports.sources.resolve(&request, &listener)?;
+        WitnessedSources::take(resolved, &self.session.remembered)
+    }
+
+    /// One try; none where a source changed while the stage ran, so that its result belongs to no content known.
+    fn attempt(&self, sources: &WitnessedSources) -> Result<Option<StageResult>, StageError> {
+        let document = Document::new(self.stage, &self.inputs, &sources.sources);
+        let reason = match self.session.judge().judge(self.stage, &document)? {
+            Judgement::Stale { reason } => reason,
+            _ if self.session.options.is_forced => "forced".to_owned(),
+            Judgement::Fresh(record) => return self.finish(Outcome::Cached, None, record).map(Some),
+            Judgement::Restore { record, reason } => match self.restore(&record) {
+                Ok(()) => return self.finish(Outcome::Restored, Some(reason), record).map(Some),
+                Err(StoreError::Damaged { digest, problem }) => {
+                    self.session.store.forget_record(record.fingerprint)?;
+                    format!("its cached result is {problem} (object {digest})")
+                }
+                Err(error) => return Err(error.into()),
+            },
+        };
+        self.execute(&document, sources, reason)
+    }
+
+    fn execute(
+        &self,
+        document: &Document,
+        sources: &WitnessedSources,
+        reason: String,
+    ) -> Result<Option<StageResult>, StageError> {
+        if self.session.is_cancelled() {
+            return Err(StageError::cancelled());
+        }
+        let Some(record) = execute::execute(self.session, self.stage, &self.inputs, document, sources)? else {
+            let text = "a source changed while it was read; it is read again".to_owned();
+            self.session.note(Some(&self.stage.name), NoteLevel::Warning, text);
+            return Ok(None);
+        };
+        self.restore(&record)?;
+        self.session.store.set_current(&self.stage.name, record.fingerprint)?;
+        Ok(Some(StageResult::of_record(Outcome::Ran, Some(reason), record)))
+    }
+
+    /// Puts every output whose place shows something else back.
+    fn restore(&self, record: &Record) -> Result<(), StoreError> {
+        let present = self.session.judge().present(self.stage)?;
+        for port in self.stage.stage.outputs() {
+            let Some(output) = record.outputs.get(port.name) else { continue };
+            if present[port.name] != Some(output.digest) {
+                let place = self.session.store.project().join(&self.stage.outputs[port.name]);
+                self.session.store.place(output.digest, port.kind, &place)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn finish(&self, outcome: Outcome, reason: Option<String>, record: Record) -> Result<StageResult, StageError> {
+        self.session.store.set_current(&self.stage.name, record.fingerprint)?;
+        for note in &record.notes {
+            self.session.emit(Event::Noted { stage: Some(self.stage.name.clone()), note: note.clone() });
+        }
+        Ok(StageResult::of_record(outcome, reason, record))
+    }
+}
+
+fn with_sources(result: StageResult, sources: &WitnessedSources) -> StageResult {
+    let fact = |source: &segpipe_stages::contract::Source| {
+        Some((source.name.clone(), source.digest.parse().ok()?, source.origin))
+    };
+    StageResult { sources: sources.sources.iter().filter_map(fact).collect(), ..result }
+}

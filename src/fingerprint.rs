@@ -1,0 +1,259 @@
+//! What determines a stage's outputs, as one printable document and its digest.
+//!
+//! For: building the document, and telling in words how two of them differ. Not for: looking results up (`plan`).
+//! Called by: `plan`, the engine.
+//!
+//! The document holds: its format version, the stage's kind and implementation, embedded assets, checked params, the
+//! content digest of every input, name and content digest of every source. Nothing else: no time, path, host, thread
+//! count or address.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use segpipe_stages::contract::Source;
+use serde_json::Value;
+
+use crate::digest::Digest;
+use crate::spec::pipeline::PipelineStage;
+
+/// Raised whenever the meaning of a line changes; every stage is stale then.
+const FORMAT: u32 = 1;
+/// How many differences a reason names before it counts the rest.
+const NAMED_DIFFERENCES: usize = 3;
+/// Longest param value shown in a reason, in characters.
+const SHOWN_VALUE: usize = 40;
+
+/// The document of one stage: one fact a line, `kind key value`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Document(String);
+
+impl Document {
+    /// The document of `stage` for inputs and sources of these contents.
+    pub fn new(stage: &PipelineStage, inputs: &BTreeMap<&'static str, Digest>, sources: &[Source]) -> Self {
+        let mut text = format!("segpipe-fingerprint format {FORMAT}\n");
+        let kind = stage.stage;
+        let _ = writeln!(text, "stage kind {}", kind.name());
+        let _ = writeln!(text, "stage implementation {}", kind.implementation());
+        for asset in kind.assets() {
+            let _ = writeln!(text, "asset {} {}", asset.name, Digest::of_bytes(asset.bytes));
+        }
+        for (name, value) in &stage.params.determining {
+            let _ = writeln!(text, "param {name} {}", canonical(value));
+        }
+        for (port, digest) in inputs {
+            let _ = writeln!(text, "input {port} {digest}");
+        }
+        for (ordinal, source) in sources.iter().enumerate() {
+            let name = Value::from(source.name.as_str());
+            let _ = writeln!(text, "source {ordinal} {name} {} {}", source.digest, source.origin.as_str());
+        }
+        Self(text)
+    }
+
+    /// The document's text.
+    pub fn text(&self) -> &str {
+        &self.0
+    }
+
+    /// The digest of the document.
+    pub fn fingerprint(&self) -> Digest {
+        Digest::of_bytes(self.0.as_bytes())
+    }
+}
+
+/// JSON with sorted keys at every depth, so that the order in which a mapping was written does not matter.
+fn canonical(value: &Value) -> String {
+    match value {
+        Value::Object(object) => {
+            let sorted: BTreeMap<_, _> = object.iter().collect();
+            let entries =
+                sorted.iter().map(|(key, value)| format!("{}:{}", Value::from(key.as_str()), canonical(value)));
+            format!("{{{}}}", entries.collect::<Vec<_>>().join(","))
+        }
+        Value::Array(items) => format!("[{}]", items.iter().map(canonical).collect::<Vec<_>>().join(",")),
+        plain => plain.to_string(),
+    }
+}
+
+/// How the document `new` of `stage` differs from `old`, in words a person can act on; none where it does not.
+pub fn difference(old: &str, new: &str, stage: &PipelineStage) -> Option<String> {
+    let (old, new) = (facts(old), facts(new));
+    let mut keys: Vec<_> = old.keys().chain(new.keys()).filter(|key| old.get(*key) != new.get(*key)).collect();
+    keys.sort_by_key(|(kind, name)| (rank(kind), *name));
+    keys.dedup();
+    let named = keys.iter().take(NAMED_DIFFERENCES).map(|key| describe(key, old.get(*key), new.get(*key), stage));
+    let mut text = named.collect::<Vec<_>>().join(", ");
+    if keys.len() > NAMED_DIFFERENCES {
+        let _ = write!(text, " and {} more", keys.len() - NAMED_DIFFERENCES);
+    }
+    (!keys.is_empty()).then_some(text)
+}
+
+type Key<'a> = (&'a str, &'a str);
+
+fn facts(document: &str) -> BTreeMap<Key<'_>, &str> {
+    let fact = |line| {
+        let (kind, rest) = str::split_once(line, ' ')?;
+        let (name, value) = rest.split_once(' ')?;
+        Some(((kind, name), value))
+    };
+    document.lines().filter_map(fact).collect()
+}
+
+/// What a person changed comes before what changed as a consequence.
+fn rank(kind: &str) -> usize {
+    ["segpipe-fingerprint", "param", "source", "stage", "asset", "input"]
+        .iter()
+        .position(|known| *known == kind)
+        .unwrap_or(6)
+}
+
+fn describe((kind, name): &Key<'_>, old: Option<&&str>, new: Option<&&str>, stage: &PipelineStage) -> String {
+    match (*kind, *name) {
+        ("param", _) => format!("param `{name}`: {} → {}", shown(old), shown(new)),
+        ("input", _) => match stage.inputs.get(name) {
+            Some(reference) => format!("input `{reference}` changed"),
+            None => format!("input `{name}` is no longer there"),
+        },
+        ("source", _) => describe_source(old, new),
+        ("asset", _) => format!("embedded `{name}` changed"),
+        ("stage", "kind") => format!("kind: {} → {}", shown(old), shown(new)),
+        ("stage", _) => "stage implementation changed".to_owned(),
+        _ => "fingerprint format changed".to_owned(),
+    }
+}
+
+fn describe_source(old: Option<&&str>, new: Option<&&str>) -> String {
+    let name = |fact: &&str| fact.rsplitn(3, ' ').last().unwrap_or_default().trim_matches('"').to_owned();
+    match (old.map(name), new.map(name)) {
+        (Some(old), Some(new)) if old == new => format!("source `{new}` changed"),
+        (Some(old), Some(new)) => format!("source: `{old}` → `{new}`"),
+        (None, Some(new)) => format!("source `{new}` is new"),
+        (Some(old), None) => format!("source `{old}` is gone"),
+        (None, None) => "sources changed".to_owned(),
+    }
+}
+
+fn shown(value: Option<&&str>) -> String {
+    let Some(value) = value else { return "unset".to_owned() };
+    let value = value.trim_matches('"');
+    if value.chars().count() <= SHOWN_VALUE {
+        return value.to_owned();
+    }
+    value.chars().take(SHOWN_VALUE - 1).chain(['…']).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use segpipe_stages::contract::{CheckedParams, Input, Output, ParamError, Stage, StageContext, StageError};
+    use segpipe_stages::contract::{SourceOrigin, StageReport};
+    use serde_json::{Map, json};
+
+    use super::*;
+    use crate::spec::pipeline::OutputReference;
+
+    struct Rfm;
+
+    impl Stage for Rfm {
+        fn name(&self) -> &'static str {
+            "rfm"
+        }
+
+        fn summary(&self) -> &'static str {
+            "a fake"
+        }
+
+        fn inputs(&self) -> &'static [Input] {
+            &[]
+        }
+
+        fn outputs(&self) -> &'static [Output] {
+            &[]
+        }
+
+        fn implementation(&self) -> &'static str {
+            "abc"
+        }
+
+        fn params_schema(&self) -> Value {
+            json!({})
+        }
+
+        fn check_params(&self, _raw: &Map<String, Value>) -> Result<CheckedParams, ParamError> {
+            Ok(CheckedParams::default())
+        }
+
+        fn run(&self, _ctx: &StageContext<'_>) -> Result<StageReport, StageError> {
+            Ok(StageReport::default())
+        }
+    }
+
+    fn stage(params: Value) -> PipelineStage {
+        let Value::Object(params) = params else { panic!("params are a mapping") };
+        let orders = OutputReference { stage: "preprocess".to_owned(), output: "orders" };
+        let mut checked = CheckedParams { determining: params.into_iter().collect(), ..CheckedParams::default() };
+        checked.incidental.insert("address".to_owned(), json!("elsewhere"));
+        PipelineStage {
+            name: "rfm".to_owned(),
+            stage: &Rfm,
+            inputs: [("orders", orders)].into(),
+            outputs: BTreeMap::new(),
+            params: checked,
+        }
+    }
+
+    fn document(params: Value, input: &str, source: &str) -> Document {
+        let digest = Digest::of_bytes(input.as_bytes());
+        let source = Source {
+            path: "/somewhere/else".into(),
+            name: source.to_owned(),
+            digest: "d1".to_owned(),
+            origin: SourceOrigin::File,
+        };
+        Document::new(&stage(params), &[("orders", digest)].into(), &[source])
+    }
+
+    fn difference_of(old: &Document, new: &Document) -> Option<String> {
+        difference(old.text(), new.text(), &stage(json!({})))
+    }
+
+    #[test]
+    fn the_document_is_a_fact_a_line_and_holds_no_path_and_no_incidental_param() {
+        let text = document(json!({ "snapshot": "2011-12-10", "b": { "z": 1, "a": [2.5] } }), "x", "a b.csv").0;
+        let expected = format!(
+            "segpipe-fingerprint format 1\nstage kind rfm\nstage implementation abc\n\
+             param b {{\"a\":[2.5],\"z\":1}}\nparam snapshot \"2011-12-10\"\ninput orders {}\n\
+             source 0 \"a b.csv\" d1 file\n",
+            Digest::of_bytes(b"x")
+        );
+        assert_eq!(text, expected);
+    }
+
+    #[test]
+    fn the_order_of_keys_in_a_param_does_not_matter() {
+        let one = document(json!({ "columns": { "a": 1, "b": 2 } }), "x", "s");
+        let other = document(json!({ "columns": { "b": 2, "a": 1 } }), "x", "s");
+        assert_eq!(one.fingerprint(), other.fingerprint());
+    }
+
+    #[test]
+    fn differences_are_named_in_words_most_deliberate_first() {
+        let old = document(json!({ "k": 4, "scaling": "standard" }), "x", "old.csv");
+        assert_eq!(difference_of(&old, &old), None);
+        let changed = document(json!({ "k": 5, "scaling": "standard" }), "x", "old.csv");
+        assert_eq!(difference_of(&old, &changed).unwrap(), "param `k`: 4 → 5");
+        let changed = document(json!({ "k": 4, "scaling": "log", "seed": 1 }), "y", "new.csv");
+        let expected =
+            "param `scaling`: standard → log, param `seed`: unset → 1, source: `old.csv` → `new.csv` and 1 more";
+        assert_eq!(difference_of(&old, &changed).unwrap(), expected);
+        let changed = document(json!({ "k": 4, "scaling": "standard" }), "y", "old.csv");
+        assert_eq!(difference_of(&old, &changed).unwrap(), "input `preprocess.orders` changed");
+    }
+
+    #[test]
+    fn a_long_value_is_cut_with_a_mark() {
+        let old = document(json!({ "codes": "a" }), "x", "s");
+        let new = document(json!({ "codes": "b".repeat(100) }), "x", "s");
+        assert_eq!(difference_of(&old, &new).unwrap(), format!("param `codes`: a → {}…", "b".repeat(39)));
+    }
+}

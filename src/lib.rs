@@ -1,0 +1,21 @@
+//! segpipe: the orchestrator, the command line, the tracking client and the scoring service.
+//!
+//! The modules form ranks and import only lower ranks:
+//! address, crash, digest, event → spec, store → graph, fingerprint → lock → plan → engine → report, mlflow, source
+//! → cli.
+
+pub mod address;
+pub mod cli;
+pub mod crash;
+pub mod digest;
+pub mod engine;
+pub mod event;
+pub mod fingerprint;
+pub mod graph;
+pub mod lock;
+pub mod mlflow;
+pub mod plan;
+pub mod report;
+pub mod source;
+pub mod spec;
+pub mod store;

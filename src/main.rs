@@ -1,0 +1,7 @@
+//! The `segpipe` command.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    segpipe::cli::main()
+}

@@ -1,0 +1,92 @@
+//! Judges one stage whose inputs are known against what the store knows.
+//!
+//! For: fresh, restore or stale, with a reason. Not for: pending or skipped, which are about other stages.
+//! Called by: `preview`, the engine.
+
+use std::collections::BTreeMap;
+
+use segpipe_stages::contract::Output;
+
+use crate::digest::Digest;
+use crate::fingerprint::{self, Document};
+use crate::spec::pipeline::PipelineStage;
+use crate::store::records::Record;
+use crate::store::remembered::Remembered;
+use crate::store::{Store, StoreError};
+
+/// The judgement of one stage whose inputs are known.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Judgement {
+    /// The outputs at their places are those of this record.
+    Fresh(Record),
+    /// This record is the result, but the places show something else.
+    Restore {
+        /// The result.
+        record: Record,
+        /// What changed, or what is wrong with the places.
+        reason: String,
+    },
+    /// No result is known.
+    Stale {
+        /// Why the last result does not serve.
+        reason: String,
+    },
+}
+
+/// Judges stages against what a store knows and what is at the outputs' places.
+#[derive(Debug, Clone, Copy)]
+pub struct Judge<'a> {
+    /// The store.
+    pub store: &'a Store,
+    /// Remembered digests of files.
+    pub remembered: &'a Remembered,
+}
+
+impl Judge<'_> {
+    /// Judges `stage`, whose fingerprint document for the present inputs is `document`.
+    ///
+    /// # Errors
+    /// Where something in the store or at an output's place cannot be read.
+    pub fn judge(&self, stage: &PipelineStage, document: &Document) -> Result<Judgement, StoreError> {
+        let current = self.store.current(&stage.name)?;
+        let Some(record) = self.store.record(document.fingerprint())? else {
+            return Ok(Judgement::Stale { reason: stale_reason(stage, document, current.as_ref()) });
+        };
+        let Some(problem) = self.problem(stage, &record)? else {
+            return Ok(Judgement::Fresh(record));
+        };
+        let change = current.and_then(|current| fingerprint::difference(&current.document, document.text(), stage));
+        Ok(Judgement::Restore { record, reason: change.unwrap_or(problem) })
+    }
+
+    /// The digests of the stage's outputs at their places, by output; none for what is missing.
+    ///
+    /// # Errors
+    /// Where one is there and cannot be read.
+    pub fn present(&self, stage: &PipelineStage) -> Result<BTreeMap<&'static str, Option<Digest>>, StoreError> {
+        let digest = |output: &'static Output| {
+            let path = self.store.project().join(&stage.outputs[output.name]);
+            Ok((output.name, self.store.present_digest(&path, output.kind, self.remembered)?))
+        };
+        stage.stage.outputs().iter().map(digest).collect()
+    }
+
+    /// The first output whose place does not show this record, in words.
+    fn problem(&self, stage: &PipelineStage, record: &Record) -> Result<Option<String>, StoreError> {
+        let problem = |(output, present): (&str, Option<Digest>)| {
+            let expected = record.outputs.get(output).map(|output| output.digest);
+            match present {
+                None => Some(format!("output `{output}` is missing")),
+                found if found != expected => Some(format!("output `{output}` was edited")),
+                Some(_) => None,
+            }
+        };
+        Ok(self.present(stage)?.into_iter().find_map(problem))
+    }
+}
+
+fn stale_reason(stage: &PipelineStage, document: &Document, current: Option<&Record>) -> String {
+    let Some(current) = current else { return "never run here".to_owned() };
+    let difference = fingerprint::difference(&current.document, document.text(), stage);
+    difference.unwrap_or_else(|| "its result is no longer known".to_owned())
+}

@@ -1,0 +1,71 @@
+//! pipeline.yaml: from what is written (raw) to what runs (checked).
+//!
+//! For: reading, resolving names, variables, profiles and overrides, filling in defaults, checking; with errors that
+//! show the place. Not for: digests, plans, execution. Called by: `cli`; everything above takes the checked form.
+//!
+//! [`read`] goes through `node` (YAML with places), `raw` (its shape), `overlay` (`--profile`, `--set`), `vars`
+//! (`${…}`) and `check` (with `params`, `outputs`, `order`) to a [`Pipeline`]. [`schema`] describes the same for editors.
+
+mod check;
+mod error;
+mod node;
+mod order;
+mod outputs;
+mod overlay;
+mod params;
+pub mod pipeline;
+mod raw;
+mod schema;
+mod snippet;
+#[cfg(test)]
+mod tests;
+mod text;
+mod vars;
+
+use std::path::Path;
+
+use segpipe_stages::contract::Stage;
+
+use error::Refused;
+use node::Node;
+use pipeline::Pipeline;
+use raw::Raw;
+
+pub use error::SpecError;
+pub use schema::schema;
+
+/// What the command line changes for one run.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Overrides {
+    /// The profile to lay over the file.
+    pub profile: Option<String>,
+    /// `STAGE.PARAM[.KEY]=VALUE`, each laid over what comes before it.
+    pub sets: Vec<String>,
+}
+
+impl Overrides {
+    fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// Reads and checks a pipeline file whose stages are of the kinds `stages`.
+///
+/// # Errors
+/// [`SpecError`] with the place of the first thing that is wrong.
+pub fn read(file: &Path, stages: &[&'static dyn Stage], overrides: &Overrides) -> Result<Pipeline, SpecError> {
+    let mut text = String::new();
+    text::read(file, &mut text)
+        .and_then(|()| parse(&text, file, stages, overrides))
+        .map_err(|refused| SpecError::new(file, &text, &overrides.sets, refused))
+}
+
+/// The checked pipeline of `text`, the content of `file`.
+fn parse(text: &str, file: &Path, stages: &[&'static dyn Stage], overrides: &Overrides) -> Result<Pipeline, Refused> {
+    let root = Node::parse(text)?;
+    let mut raw = Raw::read(&root)?;
+    overlay::apply(&mut raw, overrides)?;
+    vars::expand(&mut raw)?;
+    let file = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
+    check::check(&raw, stages, &file, !overrides.is_empty())
+}

@@ -1,0 +1,151 @@
+//! pipeline.yaml as it is written: its four parts, each with the shape it must have, names not yet resolved.
+//!
+//! For: from [`Node`] to [`Raw`], with unknown keys refused. Not for: variables, overlays, or whether a name means
+//! anything. Called by: [`super::read`].
+
+use super::error::{Refusal, Refused};
+use super::node::{Content, Entry, Node, Place, find};
+
+const TOP: [&str; 4] = ["name", "vars", "profiles", "stages"];
+const STAGE: [&str; 4] = ["uses", "inputs", "params", "outputs"];
+const MAX_NAME: usize = 64;
+
+/// A pipeline as written.
+#[derive(Debug, Clone)]
+pub(super) struct Raw {
+    pub(super) name: Option<Node>,
+    pub(super) vars: Vec<Entry>,
+    pub(super) profiles: Vec<Profile>,
+    pub(super) stages: Vec<RawStage>,
+}
+
+/// A named overlay: params by stage.
+#[derive(Debug, Clone)]
+pub(super) struct Profile {
+    pub(super) name: String,
+    pub(super) stages: Vec<Entry>,
+}
+
+/// A stage as written.
+#[derive(Debug, Clone)]
+pub(super) struct RawStage {
+    pub(super) name: String,
+    /// Where its name stands.
+    pub(super) place: Place,
+    pub(super) uses: Option<Node>,
+    pub(super) inputs: Vec<Entry>,
+    pub(super) params: Vec<Entry>,
+    pub(super) outputs: Vec<Entry>,
+}
+
+impl Raw {
+    /// The parts of a pipeline file.
+    pub(super) fn read(root: &Node) -> Result<Self, Refused> {
+        if root.is_null() {
+            return Err(Refusal::Empty.into());
+        }
+        let entries = mapping(root, "the pipeline")?;
+        known_keys(entries, &TOP, "a pipeline")?;
+        let part = |key| find(entries, key).map(|entry| &entry.value);
+        let vars = part("vars").map_or(Ok(&[][..]), |node| mapping(node, "`vars`"))?;
+        let profiles = part("profiles").map_or(Ok(&[][..]), |node| mapping(node, "`profiles`"))?;
+        let stages = part("stages").map_or(Ok(&[][..]), |node| mapping(node, "`stages`"))?;
+        if stages.is_empty() {
+            let place = find(entries, "stages").map_or(root.place, |entry| entry.key_place);
+            return Err(Refusal::NoStages.at(place));
+        }
+        Ok(Self {
+            name: part("name").filter(|node| !node.is_null()).cloned(),
+            vars: vars.iter().map(|entry| named(entry, "a variable").cloned()).collect::<Result<_, _>>()?,
+            profiles: profiles.iter().map(Profile::read).collect::<Result<_, _>>()?,
+            stages: stages.iter().map(RawStage::read).collect::<Result<_, _>>()?,
+        })
+    }
+
+    /// The stages' names, in the order written.
+    pub(super) fn stage_names(&self) -> impl Iterator<Item = &str> {
+        self.stages.iter().map(|stage| stage.name.as_str())
+    }
+}
+
+impl Profile {
+    fn read(entry: &Entry) -> Result<Self, Refused> {
+        named(entry, "a profile")?;
+        let stages = mapping(&entry.value, &format!("profile `{}`", entry.key))?;
+        for stage in stages {
+            mapping(&stage.value, &format!("`{}` in profile `{}`", stage.key, entry.key))?;
+        }
+        Ok(Self { name: entry.key.clone(), stages: stages.to_vec() })
+    }
+}
+
+impl RawStage {
+    fn read(entry: &Entry) -> Result<Self, Refused> {
+        named(entry, "a stage")?;
+        let stage = &entry.key;
+        let what = format!("stage `{stage}`");
+        let entries = mapping(&entry.value, &what)?;
+        known_keys(entries, &STAGE, &what)?;
+        let part = |key: &str| match find(entries, key) {
+            Some(entry) => mapping(&entry.value, &format!("`{key}` of stage `{stage}`")).map(<[Entry]>::to_vec),
+            None => Ok(Vec::new()),
+        };
+        Ok(Self {
+            name: stage.clone(),
+            place: entry.key_place,
+            uses: find(entries, "uses").map(|entry| entry.value.clone()),
+            inputs: part("inputs")?,
+            params: part("params")?,
+            outputs: part("outputs")?,
+        })
+    }
+}
+
+/// The entries of a node that must be a mapping.
+pub(super) fn mapping<'a>(node: &'a Node, what: &str) -> Result<&'a [Entry], Refused> {
+    node.as_mapping().ok_or_else(|| Refusal::shape(what, "a mapping", node.kind()).at(node.place))
+}
+
+/// The text of a node that must be one.
+pub(super) fn text(node: &Node, what: impl FnOnce() -> String) -> Result<&str, Refused> {
+    node.as_text().ok_or_else(|| Refusal::shape(what(), "a text", node.kind()).at(node.place))
+}
+
+fn known_keys(entries: &[Entry], known: &[&str], whole: &str) -> Result<(), Refused> {
+    match entries.iter().find(|entry| !known.contains(&entry.key.as_str())) {
+        Some(entry) => Err(Refusal::unknown("key", &entry.key, known.iter().copied()).of(whole).at(entry.key_place)),
+        None => Ok(()),
+    }
+}
+
+/// Names become folders, arguments and parts of `stage.output`, so they are plain.
+fn named<'a>(entry: &'a Entry, what: &'static str) -> Result<&'a Entry, Refused> {
+    let name = &entry.key;
+    let is_plain = name.starts_with(|c: char| c.is_ascii_lowercase())
+        && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "_-".contains(c))
+        && name.len() <= MAX_NAME;
+    if is_plain { Ok(entry) } else { Err(Refusal::Name { name: name.clone(), what }.at(entry.key_place)) }
+}
+
+/// `upper` laid over `lower`: mappings are merged key by key, everything else is replaced.
+pub(super) fn merge(lower: &mut Vec<Entry>, upper: Vec<Entry>) {
+    for entry in upper {
+        match lower.iter_mut().find(|known| known.key == entry.key) {
+            Some(known) => {
+                known.key_place = entry.key_place;
+                merge_value(&mut known.value, entry.value);
+            }
+            None => lower.push(entry),
+        }
+    }
+}
+
+fn merge_value(lower: &mut Node, upper: Node) {
+    match (&mut lower.content, upper.content) {
+        (Content::Mapping(lower), Content::Mapping(upper)) => merge(lower, upper),
+        (content, upper_content) => {
+            *content = upper_content;
+            lower.place = upper.place;
+        }
+    }
+}

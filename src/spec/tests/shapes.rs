@@ -1,0 +1,114 @@
+//! What a pipeline may look like, and what becomes of it.
+
+use serde_json::json;
+
+use super::*;
+
+const SHORT: &str = "stages:\n  load: {params: {source: a.csv}}\n  rfm:\n  train:\n  report:\n";
+
+#[test]
+fn a_stage_is_of_the_kind_it_is_named_after_and_connected_by_default() {
+    let pipeline = checked(SHORT, None, &[]);
+    assert_eq!(names(&pipeline), ["load", "rfm", "train", "report"]);
+    let train = pipeline.stage("train").unwrap();
+    assert_eq!(train.inputs["customers"].to_string(), "rfm.customers");
+    assert_eq!(train.outputs["onnx"], PathBuf::from("artifacts/train/model.onnx"));
+    assert_eq!(param(&pipeline, "train", "k"), 4);
+    assert!(!pipeline.is_overridden);
+}
+
+#[test]
+fn writing_out_every_default_changes_nothing() {
+    let long = r"
+        name: NAME
+        vars:
+        profiles:
+        stages:
+          load:
+            uses: load
+            params: {source: a.csv, columns: {customer: null, date: }, exclude: []}
+          rfm: {uses: rfm, inputs: {transactions: load.transactions}, params: {}}
+          train:
+            inputs: {customers: rfm.customers}
+            params: {tolerance: 0.5, study: [2, 10], scaling: standard, k: 4}
+            outputs: {model: artifacts/train/model.parquet, onnx: ./artifacts//train/model.onnx}
+          report:
+            inputs:
+            params:
+            outputs:
+    ";
+    let short = Project::new(SHORT);
+    let short = short.read(&Overrides::default()).unwrap();
+    let long = checked(&long.replace("NAME", &short.name), None, &[]);
+    assert_eq!(facts(&long), facts(&short));
+}
+
+#[test]
+fn a_pipeline_is_named_after_its_folder_unless_it_says_otherwise() {
+    let project = Project::new(SHORT);
+    let folder = project.0.path().file_name().unwrap().to_str().unwrap().to_owned();
+    let pipeline = project.read(&Overrides::default()).unwrap();
+    assert_eq!(pipeline.name, folder);
+    assert_eq!(pipeline.directory, project.0.path());
+    assert_eq!(pipeline.file, project.file());
+    assert_eq!(checked(&format!("name: Shop 1\n{SHORT}"), None, &[]).name, "Shop 1");
+}
+
+#[test]
+fn stages_come_after_what_they_read_from_and_else_as_written() {
+    let text =
+        "stages:\n  report:\n  b: {uses: rfm}\n  train:\n  rfm:\n  load: {params: {source: a}}\n  a: {uses: rfm}\n";
+    assert_eq!(names(&checked(text, None, &[])), ["load", "b", "rfm", "train", "report", "a"]);
+}
+
+#[test]
+fn stages_of_one_kind_are_told_apart_by_name_and_read_from_where_they_are_told() {
+    let text = "stages:\n  load: {params: {source: a}}\n  rfm:\n  train:\n  deep:\n    uses: train\n    params: {k: 8}\n  \
+                report:\n    inputs: {model: deep.model}\n";
+    let pipeline = checked(text, None, &[]);
+    let report = pipeline.stage("report").unwrap();
+    assert_eq!(report.inputs["model"].to_string(), "deep.model");
+    assert_eq!(report.inputs["onnx"].to_string(), "train.onnx");
+    assert_eq!(pipeline.stage("deep").unwrap().outputs["model"], PathBuf::from("artifacts/deep/model.parquet"));
+}
+
+#[test]
+fn anchors_and_merge_keys_mean_what_they_mean_in_yaml() {
+    let text = "vars: {base: &base {k: 5, scaling: log}}\nstages:\n  load: {params: {source: a}}\n  rfm:\n  train:\n    \
+                params:\n      <<: *base\n      k: 6\n";
+    let pipeline = checked(text, None, &[]);
+    assert_eq!(param(&pipeline, "train", "k"), 6);
+    assert_eq!(param(&pipeline, "train", "scaling"), "log");
+}
+
+#[test]
+fn words_that_old_yaml_took_for_booleans_and_numbers_stay_texts() {
+    let text = "stages:\n  load: {params: {source: a, exclude: [NO, on, 007, 1_000, 2011-12-10, 1:30, '5', =]}}\n";
+    let expected = json!(["NO", "on", "007", "1_000", "2011-12-10", "1:30", "5", "="]);
+    assert_eq!(param(&checked(text, None, &[]), "load", "exclude"), expected);
+}
+
+#[test]
+fn windows_line_ends_and_a_byte_order_mark_do_no_harm() {
+    let text = format!("\u{feff}{}", SHORT.replace('\n', "\r\n"));
+    assert_eq!(names(&checked(&text, None, &[])).len(), 4);
+}
+
+#[test]
+fn the_schema_describes_every_kind_and_refers_only_to_what_it_defines() {
+    let schema = crate::spec::schema(KINDS);
+    let definitions = schema["$defs"].as_object().unwrap();
+    for kind in KINDS {
+        assert!(schema["properties"]["stages"]["properties"].get(kind.name()).is_some());
+        assert!(definitions.contains_key(&format!("params.{}", kind.name())));
+    }
+    let k = &definitions["params.train"]["properties"]["k"];
+    assert_eq!(k["description"], "How many.");
+    assert_eq!(k["anyOf"][0]["type"], "integer");
+    let text = schema.to_string();
+    let references = text.split("\"$ref\":\"#/$defs/").skip(1).map(|rest| rest.split('"').next().unwrap());
+    let references: Vec<_> = references.collect();
+    assert!(references.contains(&"train.Scaling") && references.contains(&"load.Columns"), "{references:?}");
+    assert!(references.iter().all(|name| definitions.contains_key(*name)), "{references:?}");
+    assert_eq!(text.matches("$schema").count(), 1);
+}

@@ -1,0 +1,194 @@
+//! Records: what a fingerprint produced; and which fingerprint each stage's placed outputs belong to.
+//!
+//! For: remembering results across runs. Not for: the content of outputs (`objects`). Called by: `plan`, the engine.
+//!
+//! A record is written after its objects are durable, so whoever finds a record finds the objects or proof of damage.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use segpipe_stages::contract::Note;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use super::{Store, StoreError, files};
+use crate::crash;
+use crate::digest::Digest;
+
+/// One result.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// The fingerprint that determined it.
+    pub fingerprint: Digest,
+    /// The printable document whose digest the fingerprint is.
+    pub document: String,
+    /// The result in a few words.
+    pub headline: String,
+    /// What the stage remarked.
+    pub notes: Vec<Note>,
+    /// Wall-clock seconds the stage took.
+    pub seconds: f64,
+    /// The outputs by name.
+    pub outputs: BTreeMap<String, RecordedOutput>,
+}
+
+/// One output of a [`Record`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecordedOutput {
+    /// Digest of the file, or of the tree object for a directory.
+    pub digest: Digest,
+    /// Rows, for tables.
+    pub rows: Option<u64>,
+}
+
+/// Which result a stage's outputs at their places belong to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Current {
+    /// The result's fingerprint.
+    pub fingerprint: Digest,
+}
+
+impl Store {
+    /// The record of a fingerprint; none where there is none or it is damaged.
+    ///
+    /// # Errors
+    /// Where it is there and cannot be read.
+    pub fn record(&self, fingerprint: Digest) -> Result<Option<Record>, StoreError> {
+        let record: Option<Record> = read_sealed(&self.record_path(fingerprint))?;
+        Ok(record.filter(|record| record.fingerprint == fingerprint))
+    }
+
+    /// Keeps a record, replacing an older one of the same fingerprint.
+    ///
+    /// # Errors
+    /// Where the disk refuses.
+    pub fn keep_record(&self, record: &Record) -> Result<(), StoreError> {
+        let path = self.record_path(record.fingerprint);
+        self.write_sealed(&path, record, "record.written")?;
+        crash::point("record.stored");
+        Ok(())
+    }
+
+    /// Forgets a record whose objects turned out to be damaged.
+    ///
+    /// # Errors
+    /// Where the disk refuses.
+    pub fn forget_record(&self, fingerprint: Digest) -> Result<(), StoreError> {
+        files::remove(&self.record_path(fingerprint))
+    }
+
+    /// The result that `stage`'s outputs were last brought to, if any is known.
+    ///
+    /// # Errors
+    /// Where the note is there and cannot be read.
+    pub fn current(&self, stage: &str) -> Result<Option<Record>, StoreError> {
+        let current: Option<Current> = read_sealed(&self.current_path(stage))?;
+        current.map_or(Ok(None), |current| self.record(current.fingerprint))
+    }
+
+    /// Notes which result `stage`'s outputs were brought to.
+    ///
+    /// # Errors
+    /// Where the disk refuses.
+    pub fn set_current(&self, stage: &str, fingerprint: Digest) -> Result<(), StoreError> {
+        let current = Current { fingerprint };
+        let path = self.current_path(stage);
+        if read_sealed(&path)?.as_ref() == Some(&current) {
+            return Ok(());
+        }
+        self.write_sealed(&path, &current, "current.written")
+    }
+
+    fn record_path(&self, fingerprint: Digest) -> PathBuf {
+        self.state().join("records").join(fingerprint.to_string())
+    }
+
+    fn current_path(&self, stage: &str) -> PathBuf {
+        self.state().join("current").join(stage)
+    }
+
+    fn write_sealed<T: Serialize>(&self, path: &Path, value: &T, point: &'static str) -> Result<(), StoreError> {
+        let body = serde_json::to_string_pretty(value).map_err(std::io::Error::from);
+        let body = body.map_err(StoreError::file("write", path))?;
+        let text = format!("{}\n{body}\n", Digest::of_bytes(body.as_bytes()));
+        let temporary = self.temporary_path("record");
+        files::write_synced(&temporary, text.as_bytes())?;
+        crash::point(point);
+        files::rename_synced(&temporary, path)
+    }
+}
+
+/// Reads a file whose first line is the digest of the rest; none where it is missing or damaged.
+fn read_sealed<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, StoreError> {
+    let Some(bytes) = files::read_if_present(path)? else { return Ok(None) };
+    let parsed = std::str::from_utf8(&bytes).ok().and_then(|text| {
+        let (seal, body) = text.split_once('\n')?;
+        let body = body.strip_suffix('\n')?;
+        let is_intact = seal.parse() == Ok(Digest::of_bytes(body.as_bytes()));
+        is_intact.then(|| serde_json::from_str(body).ok()).flatten()
+    });
+    Ok(parsed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record() -> Record {
+        let output = RecordedOutput { digest: Digest::of_bytes(b"table"), rows: Some(4338) };
+        Record {
+            fingerprint: Digest::of_bytes(b"document"),
+            document: "document".to_owned(),
+            headline: "4 338 customers".to_owned(),
+            notes: Vec::new(),
+            seconds: 0.25,
+            outputs: [("customers".to_owned(), output)].into(),
+        }
+    }
+
+    fn store(folder: &tempfile::TempDir) -> Store {
+        let store = Store::new(folder.path());
+        store.prepare().unwrap();
+        store
+    }
+
+    #[test]
+    fn a_record_is_found_by_its_fingerprint_and_through_the_stage_it_is_current_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = store(&folder);
+        let record = record();
+        assert_eq!(store.record(record.fingerprint).unwrap(), None);
+        store.keep_record(&record).unwrap();
+        store.set_current("rfm", record.fingerprint).unwrap();
+        assert_eq!(store.record(record.fingerprint).unwrap(), Some(record.clone()));
+        assert_eq!(store.current("rfm").unwrap(), Some(record));
+        assert_eq!(store.current("train").unwrap(), None);
+    }
+
+    #[test]
+    fn every_flipped_byte_of_a_record_makes_it_a_miss() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = store(&folder);
+        let record = record();
+        store.keep_record(&record).unwrap();
+        let path = store.record_path(record.fingerprint);
+        let intact = std::fs::read(&path).unwrap();
+        for position in 0..intact.len() {
+            let mut damaged = intact.clone();
+            damaged[position] ^= 1;
+            std::fs::write(&path, &damaged).unwrap();
+            assert_eq!(store.record(record.fingerprint).unwrap(), None, "byte {position}");
+        }
+    }
+
+    #[test]
+    fn a_record_under_the_name_of_another_fingerprint_is_a_miss() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = store(&folder);
+        let record = record();
+        store.keep_record(&record).unwrap();
+        let other = Digest::of_bytes(b"other");
+        std::fs::copy(store.record_path(record.fingerprint), store.record_path(other)).unwrap();
+        assert_eq!(store.record(other).unwrap(), None);
+    }
+}

@@ -1,0 +1,196 @@
+//! Tree objects: a directory as a sorted list of paths and digests, itself kept as an object.
+//!
+//! For: taking directories in and telling what a directory at its place contains. Not for: single files (`objects`).
+//! Called by: `placement`, the engine.
+
+use std::fmt::Write;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::remembered::Remembered;
+use super::{Store, StoreError, files};
+use crate::digest::Digest;
+
+const HEADER: &str = "segpipe-tree 1";
+
+/// The files of a directory, sorted by path. Empty folders do not count.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Tree {
+    /// Relative path, with `/` between folders, and digest of every file.
+    pub files: Vec<(String, Digest)>,
+}
+
+impl Tree {
+    fn to_text(&self) -> String {
+        let mut text = format!("{HEADER}\n");
+        for (path, digest) in &self.files {
+            let _ = writeln!(text, "{digest} {path}");
+        }
+        text
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let entries = text.strip_prefix(HEADER)?.strip_prefix('\n')?;
+        let entry = |line: &str| {
+            let (digest, path) = line.split_once(' ')?;
+            Some((path.to_owned(), digest.parse().ok()?))
+        };
+        Some(Self { files: entries.lines().map(entry).collect::<Option<_>>()? })
+    }
+
+    /// The digest under which the tree object is kept.
+    pub fn digest(&self) -> Digest {
+        Digest::of_bytes(self.to_text().as_bytes())
+    }
+}
+
+impl Store {
+    /// Moves every file of a finished private directory into the store and keeps their list.
+    ///
+    /// # Errors
+    /// Where something in it is neither file nor folder, or the disk refuses.
+    pub fn keep_tree(&self, directory: &Path) -> Result<Digest, StoreError> {
+        self.build_tree(directory, |path| self.keep_file(path))
+    }
+
+    /// Takes copies of all files of a directory that stays where it is.
+    ///
+    /// # Errors
+    /// As [`Store::keep_tree`].
+    pub fn keep_tree_copy(&self, directory: &Path) -> Result<Digest, StoreError> {
+        self.build_tree(directory, |path| self.keep_copy(path))
+    }
+
+    fn build_tree(
+        &self,
+        directory: &Path,
+        keep: impl Fn(&Path) -> Result<Digest, StoreError>,
+    ) -> Result<Digest, StoreError> {
+        let tree = scan(directory, keep)?;
+        let list = self.temporary_path("tree");
+        files::write_synced(&list, tree.to_text().as_bytes())?;
+        self.keep_file(&list)
+    }
+
+    /// Reads a tree object.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] where it is missing or is no intact tree.
+    pub fn tree(&self, digest: Digest) -> Result<Tree, StoreError> {
+        let damaged = |problem| StoreError::Damaged { digest, problem };
+        let bytes = files::read_if_present(&self.object_path(digest))?.ok_or_else(|| damaged("missing"))?;
+        if Digest::of_bytes(&bytes) != digest {
+            return Err(damaged("damaged"));
+        }
+        std::str::from_utf8(&bytes).ok().and_then(Tree::parse).ok_or_else(|| damaged("damaged"))
+    }
+
+    /// Whether the tree object and every file it names are there and intact.
+    ///
+    /// # Errors
+    /// Where something is there and cannot be read.
+    pub fn has_intact_tree(&self, digest: Digest, remembered: &Remembered) -> Result<bool, StoreError> {
+        let tree = match self.tree(digest) {
+            Err(StoreError::Damaged { .. }) => return Ok(false),
+            other => other?,
+        };
+        for (_, file) in &tree.files {
+            if !self.has_intact_object(*file, remembered)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+}
+
+/// What a directory contains now, without reading files whose digest is remembered.
+///
+/// # Errors
+/// Where something in it is neither file nor folder, or cannot be read.
+pub fn scan_present(directory: &Path, remembered: &Remembered) -> Result<Tree, StoreError> {
+    scan(directory, |path| remembered.digest(path).map_err(StoreError::file("read", path)))
+}
+
+fn scan(directory: &Path, digest: impl Fn(&Path) -> Result<Digest, StoreError>) -> Result<Tree, StoreError> {
+    let mut paths = Vec::new();
+    collect(directory, &mut paths)?;
+    let mut tree = Tree::default();
+    for path in paths {
+        let relative = path.strip_prefix(directory).unwrap_or(&path);
+        let is_plain = relative.to_str().is_some_and(|text| !text.contains('\n'));
+        let Some(name) = relative.to_str().filter(|_| is_plain) else {
+            return Err(StoreError::NotAFile { path: path.clone() });
+        };
+        tree.files.push((name.to_owned(), digest(&path)?));
+    }
+    tree.files.sort();
+    Ok(tree)
+}
+
+fn collect(directory: &Path, paths: &mut Vec<PathBuf>) -> Result<(), StoreError> {
+    for entry in fs::read_dir(directory).map_err(StoreError::file("read", directory))? {
+        let entry = entry.map_err(StoreError::file("read", directory))?;
+        let (path, kind) = (entry.path(), entry.file_type().map_err(StoreError::file("read", directory))?);
+        if kind.is_dir() {
+            collect(&path, paths)?;
+        } else if kind.is_file() {
+            paths.push(path);
+        } else {
+            return Err(StoreError::NotAFile { path });
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn directory(folder: &Path) -> PathBuf {
+        let directory = folder.join("images");
+        fs::create_dir_all(directory.join("svg")).unwrap();
+        fs::write(directory.join("b.png"), "b").unwrap();
+        fs::write(directory.join("svg/a.svg"), "a").unwrap();
+        directory
+    }
+
+    #[test]
+    fn a_kept_tree_lists_its_files_sorted_and_equals_the_directory_it_came_from() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::new(folder.path());
+        store.prepare().unwrap();
+        let directory = directory(folder.path());
+        let remembered = Remembered::load(folder.path(), folder.path().join("remembered.json"));
+        let digest = store.keep_tree_copy(&directory).unwrap();
+        let tree = store.tree(digest).unwrap();
+        assert_eq!(
+            tree.files,
+            [("b.png".to_owned(), Digest::of_bytes(b"b")), ("svg/a.svg".to_owned(), Digest::of_bytes(b"a"))]
+        );
+        assert_eq!(scan_present(&directory, &remembered).unwrap().digest(), digest);
+        assert!(store.has_intact_tree(digest, &remembered).unwrap());
+        fs::write(directory.join("extra"), "").unwrap();
+        assert_ne!(scan_present(&directory, &remembered).unwrap().digest(), digest);
+    }
+
+    #[test]
+    fn a_tree_without_one_of_its_files_is_not_intact() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::new(folder.path());
+        store.prepare().unwrap();
+        let remembered = Remembered::load(folder.path(), folder.path().join("remembered.json"));
+        let digest = store.keep_tree(&directory(folder.path())).unwrap();
+        fs::remove_file(store.object_path(Digest::of_bytes(b"a"))).unwrap();
+        assert!(!store.has_intact_tree(digest, &remembered).unwrap());
+    }
+
+    #[test]
+    fn a_link_in_an_output_directory_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::new(folder.path());
+        store.prepare().unwrap();
+        let directory = directory(folder.path());
+        std::os::unix::fs::symlink("b.png", directory.join("link.png")).unwrap();
+        assert!(matches!(store.keep_tree(&directory), Err(StoreError::NotAFile { .. })));
+    }
+}

@@ -1,0 +1,190 @@
+//! Opening a bundle: every file read once, checked against the manifest, and understood.
+//!
+//! For: whoever scores customers with what `deploy` made. Not for: making it. Called by: scoring and the service.
+//!
+//! What is returned was parsed from the very bytes whose digests were checked, so nobody sees half a bundle, even
+//! where it is replaced meanwhile.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::de::DeserializeOwned;
+
+use super::cards::{self, Cards, SegmentCard};
+use super::manifest::{self, Manifest, ManifestFile};
+use super::policy::{self, Policy};
+use crate::contract::{Fault, StageFault};
+use crate::model::{Model, ModelError};
+
+/// A bundle that is whole.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Bundle {
+    /// Where it lies.
+    pub directory: PathBuf,
+    /// blake3 of manifest.json, and by it of everything in the bundle.
+    pub digest: String,
+    /// The model.
+    pub model: Model,
+    /// Everything in segments.json.
+    pub cards: Cards,
+    /// By which rules transactions become customers.
+    pub policy: Policy,
+    files: BTreeMap<String, Vec<u8>>,
+}
+
+impl Bundle {
+    /// The content of a file of the bundle, as it was checked.
+    pub fn file(&self, path: &str) -> Option<&[u8]> {
+        self.files.get(path).map(Vec::as_slice)
+    }
+
+    /// Paths of all files but the manifest, sorted.
+    pub fn paths(&self) -> impl Iterator<Item = &str> {
+        self.files.keys().map(String::as_str)
+    }
+
+    /// The card of a segment of the model.
+    pub fn card(&self, segment: usize) -> Option<&SegmentCard> {
+        self.cards.segments.get(segment)
+    }
+}
+
+/// A folder that is no bundle that can be used.
+#[derive(Debug, thiserror::Error)]
+pub enum BundleError {
+    /// A file cannot be read.
+    #[error("cannot read `{}`", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A file is not the JSON it should be.
+    #[error("`{}` cannot be understood", path.display())]
+    Json {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: serde_json::Error,
+    },
+    /// A later segpipe made it.
+    #[error("`{}` has version {found}, and this segpipe reads versions up to {known}", path.display())]
+    Version {
+        /// The file.
+        path: PathBuf,
+        /// The version it says.
+        found: u32,
+        /// The latest one known.
+        known: u32,
+    },
+    /// A file is not the one that was bundled.
+    #[error("`{}` has changed since the bundle was made", path.display())]
+    Changed {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The manifest names a file outside the bundle.
+    #[error("`{}` names `{named}`, which is not in the bundle", path.display())]
+    Outside {
+        /// The manifest.
+        path: PathBuf,
+        /// What it names.
+        named: String,
+    },
+    /// A file that every bundle has is not listed.
+    #[error("the bundle `{}` has no `{file}`", path.display())]
+    Missing {
+        /// The bundle.
+        path: PathBuf,
+        /// The file.
+        file: &'static str,
+    },
+    /// The model cannot be used.
+    #[error("the bundle's model cannot be used")]
+    Model(#[source] ModelError),
+    /// The segments described are not those of the model.
+    #[error("`{}` describes other segments than the model has", path.display())]
+    Segments {
+        /// segments.json.
+        path: PathBuf,
+    },
+}
+
+impl StageFault for BundleError {
+    fn fault(&self) -> Fault {
+        match self {
+            Self::File { source, .. } if source.kind() != std::io::ErrorKind::NotFound => Fault::Disk,
+            _ => Fault::Data,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Version { .. } => Some("update segpipe, or make the bundle anew".to_owned()),
+            Self::File { source, .. } if source.kind() != std::io::ErrorKind::NotFound => None,
+            _ => Some("make the bundle anew with `segpipe run`".to_owned()),
+        }
+    }
+}
+
+/// Reads the bundle in `directory` and checks every file against its manifest.
+///
+/// # Errors
+/// [`BundleError`] where a file is missing, changed or not understood.
+pub fn open(directory: &Path) -> Result<Bundle, BundleError> {
+    let path = directory.join(manifest::NAME);
+    let bytes = read(&path)?;
+    let manifest: Manifest = json(&path, &bytes)?;
+    check_version(&path, manifest.version, manifest::VERSION)?;
+    let mut files = BTreeMap::new();
+    for file in &manifest.files {
+        files.insert(file.path.clone(), checked(directory, file)?);
+    }
+    let digest = blake3::hash(&bytes).to_hex().to_string();
+    understand(directory, digest, files)
+}
+
+fn checked(directory: &Path, file: &ManifestFile) -> Result<Vec<u8>, BundleError> {
+    if !file.is_inside() {
+        return Err(BundleError::Outside { path: directory.join(manifest::NAME), named: file.path.clone() });
+    }
+    let path = directory.join(&file.path);
+    let content = read(&path)?;
+    if ManifestFile::of(&file.path, &content) == *file { Ok(content) } else { Err(BundleError::Changed { path }) }
+}
+
+fn understand(directory: &Path, digest: String, files: BTreeMap<String, Vec<u8>>) -> Result<Bundle, BundleError> {
+    let find = |file: &'static str| {
+        let missing = || BundleError::Missing { path: directory.to_owned(), file };
+        Ok((directory.join(file), files.get(file).ok_or_else(missing)?))
+    };
+    find("model.onnx")?;
+    let (path, bytes) = find("model.json")?;
+    let model = Model::from_json(bytes, &path).map_err(BundleError::Model)?;
+    let (path, bytes) = find("policy.json")?;
+    let policy: Policy = json(&path, bytes)?;
+    check_version(&path, policy.version, policy::VERSION)?;
+    let (path, bytes) = find("segments.json")?;
+    let cards: Cards = json(&path, bytes)?;
+    check_version(&path, cards.version, cards::VERSION)?;
+    let is_same = |(card, segment): (&SegmentCard, &crate::model::ModelSegment)| {
+        card.segment == segment.segment && card.name == segment.name
+    };
+    if cards.segments.len() != model.segments.len() || !cards.segments.iter().zip(&model.segments).all(is_same) {
+        return Err(BundleError::Segments { path });
+    }
+    Ok(Bundle { directory: directory.to_owned(), digest, model, cards, policy, files })
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, BundleError> {
+    std::fs::read(path).map_err(|source| BundleError::File { path: path.to_owned(), source })
+}
+
+fn json<T: DeserializeOwned>(path: &Path, bytes: &[u8]) -> Result<T, BundleError> {
+    serde_json::from_slice(bytes).map_err(|source| BundleError::Json { path: path.to_owned(), source })
+}
+
+fn check_version(path: &Path, found: u32, known: u32) -> Result<(), BundleError> {
+    if found > known { Err(BundleError::Version { path: path.to_owned(), found, known }) } else { Ok(()) }
+}

@@ -1,0 +1,183 @@
+//! Which rows of a table of transactions repeat an earlier one exactly.
+//!
+//! For: counting duplicates, and finding the second and later ones. Two rows are equal when all cells are, whichever
+//! file they come from and wherever they stand in it. Not for: deciding what becomes of them.
+//! Called by: `validate`, `preprocess`.
+
+use std::path::Path;
+
+use arrow_array::cast::AsArray;
+use arrow_array::{ListArray, RecordBatch, StringArray};
+
+use crate::contract::{Observer, StageError};
+use crate::key::{Key, KeyBuilder, KeySet};
+use crate::lines::{Lines, text};
+use crate::schema;
+use crate::spill::{Entry, Spill, SpillError};
+use crate::stream;
+use crate::table::{TableReader, column};
+
+/// Some rows of a table, by position: one bit a row.
+#[derive(Debug, Clone, Default)]
+pub struct RowSet {
+    words: Vec<u64>,
+    len: u64,
+}
+
+impl RowSet {
+    fn insert(&mut self, row: u64) {
+        let word = (row / 64) as usize;
+        if word >= self.words.len() {
+            self.words.resize(word + 1, 0);
+        }
+        self.words[word] |= 1 << (row % 64);
+        self.len += 1;
+    }
+
+    /// Whether the row at this position is one of them.
+    pub fn contains(&self, row: u64) -> bool {
+        self.words.get((row / 64) as usize).is_some_and(|word| word & (1 << (row % 64)) != 0)
+    }
+
+    /// How many.
+    pub fn len(&self) -> u64 {
+        self.len
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+}
+
+/// Collects the keys of a table's rows.
+#[derive(Debug)]
+pub struct Duplicates {
+    spill: Spill,
+    rows: u64,
+}
+
+impl Duplicates {
+    /// No rows yet. `scratch` is where a file is made if there are many.
+    pub fn new(scratch: &Path) -> Self {
+        Self { spill: Spill::new(scratch), rows: 0 }
+    }
+
+    /// Adds the next rows by their keys.
+    ///
+    /// # Errors
+    /// [`SpillError`] where the disk refuses.
+    pub fn extend(&mut self, keys: &[Key]) -> Result<(), SpillError> {
+        for key in keys {
+            self.spill.push(Entry::new(*key, self.rows))?;
+            self.rows += 1;
+        }
+        Ok(())
+    }
+
+    /// The rows that repeat an earlier one.
+    ///
+    /// # Errors
+    /// [`SpillError`] where the scratch file cannot be read back.
+    pub fn find(self) -> Result<RowSet, SpillError> {
+        let repeated = |entries: Vec<Entry>| -> Vec<u64> {
+            let mut seen = KeySet::with_capacity_and_hasher(entries.len(), std::hash::BuildHasherDefault::default());
+            entries.iter().filter(|entry| !seen.insert(entry.key())).map(|entry| entry.value).collect()
+        };
+        let mut rows = RowSet::default();
+        self.spill.map_parts(repeated)?.into_iter().flatten().for_each(|row| rows.insert(row));
+        Ok(rows)
+    }
+}
+
+/// The rows of the table of transactions at `path` that repeat an earlier one.
+///
+/// # Errors
+/// Where the table cannot be read or the disk refuses; after an interruption.
+pub fn of_table(path: &Path, scratch: &Path, observer: &dyn Observer) -> Result<RowSet, StageError> {
+    let reader = TableReader::open(path, &schema::transactions())?;
+    let mut duplicates = Duplicates::new(scratch);
+    let take = |keys: Vec<Key>| Ok(duplicates.extend(&keys)?);
+    stream::process(reader, observer, |piece| Ok(row_keys(&piece.batch)), take)?;
+    Ok(duplicates.find()?)
+}
+
+/// The keys of a batch of transactions: everything but where the rows stand.
+pub fn row_keys(batch: &RecordBatch) -> Vec<Key> {
+    let lines = Lines::new(batch);
+    let descriptions: &StringArray = column(batch, "description");
+    let problems: &ListArray = column(batch, "problems");
+    let mut key = KeyBuilder::default();
+    let row_key = |row: usize| {
+        let texts = [lines.invoice, lines.product, descriptions, lines.customer_id, lines.country];
+        for column in texts {
+            key.text(text(column, row));
+        }
+        key.number(lines.quantity(row)).number(lines.unit_price(row)).number(lines.amount(row));
+        key.number(lines.time(row).map(i128::from));
+        add_problems(&mut key, problems, row);
+        key.finish()
+    };
+    (0..batch.num_rows()).map(row_key).collect()
+}
+
+/// Cells that could not be used are null in their column; what stood there tells two rows apart.
+fn add_problems(key: &mut KeyBuilder, problems: &ListArray, row: usize) {
+    let offsets = problems.value_offsets();
+    if offsets[row] == offsets[row + 1] {
+        return;
+    }
+    let entries = problems.values().as_struct();
+    for entry in offsets[row] as usize..offsets[row + 1] as usize {
+        for column in entries.columns() {
+            key.text(text(column.as_string(), entry));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::contract::Silent;
+    use crate::fixture::{Line, transactions};
+    use crate::table::{self, Facts};
+
+    use super::*;
+
+    fn duplicates(lines: &[Line]) -> Vec<u64> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("transactions.parquet");
+        table::write(&path, &transactions(lines), &Facts::new()).unwrap();
+        let rows = of_table(&path, folder.path(), &Silent).unwrap();
+        let found: Vec<u64> = (0..lines.len() as u64).filter(|row| rows.contains(*row)).collect();
+        assert_eq!((rows.len(), rows.is_empty()), (found.len() as u64, found.is_empty()));
+        found
+    }
+
+    #[test]
+    fn the_second_and_later_ones_are_found_wherever_they_stand() {
+        let (a, b) = (Line::default(), Line { product: Some("other"), ..Line::default() });
+        assert_eq!(duplicates(&[a.clone(), b.clone(), a.clone(), a.clone(), b]), [2, 3, 4]);
+        assert_eq!(duplicates(&[a.clone(), Line { source: 1, ..a }]), [1]);
+    }
+
+    #[test]
+    fn one_different_cell_is_enough_to_be_another_row() {
+        let line = Line::default();
+        let others = [
+            Line { invoice: None, ..line.clone() },
+            Line { description: Some("a mug"), ..line.clone() },
+            Line { quantity: Some("7"), ..line.clone() },
+            Line { date: Some("2011-01-01T10:00:01"), ..line.clone() },
+            Line { price: Some("2.551"), ..line.clone() },
+            Line { amount: Some("1"), ..line.clone() },
+            Line { customer: Some("12347"), ..line.clone() },
+            Line { country: None, ..line.clone() },
+            Line { problems: vec![("quantity", "two", "not a number")], ..line.clone() },
+            Line { problems: vec![("quantity", "too", "not a number")], ..line.clone() },
+        ];
+        assert_eq!(duplicates(&others), [] as [u64; 0]);
+        for other in others {
+            assert_eq!(duplicates(&[line.clone(), other]), [] as [u64; 0]);
+        }
+    }
+}

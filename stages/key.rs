@@ -1,0 +1,110 @@
+//! 128-bit keys of rows, customers and invoices: equal parts have equal keys, others differ but for one chance in 10³⁸.
+//!
+//! For: telling things apart in bounded memory, where the things themselves would not fit. Not for: content digests,
+//! which must withstand people who search for collisions (blake3 does those), or anything written to a table.
+//! Called by: `duplicates`, `spill`, `validate`, `preprocess`, `rfm`.
+
+use std::collections::{HashMap, HashSet};
+use std::hash::{BuildHasherDefault, Hasher};
+
+use twox_hash::XxHash3_128;
+
+/// What stands for a list of parts (XXH3, 128 bits; Collet 2019).
+pub type Key = u128;
+
+/// A set of keys.
+pub type KeySet = HashSet<Key, BuildHasherDefault<Folded>>;
+
+/// A map from keys.
+pub type KeyMap<V> = HashMap<Key, V, BuildHasherDefault<Folded>>;
+
+/// Makes keys. Every part is marked off with its kind and length, so no two lists of parts are written alike.
+#[derive(Debug, Clone, Default)]
+pub struct KeyBuilder(Vec<u8>);
+
+impl KeyBuilder {
+    /// Adds a text that may be missing.
+    pub fn text(&mut self, text: Option<&str>) -> &mut Self {
+        match text {
+            Some(text) => {
+                self.0.push(1);
+                self.0.extend_from_slice(&(text.len() as u64).to_le_bytes());
+                self.0.extend_from_slice(text.as_bytes());
+            }
+            None => self.0.push(0),
+        }
+        self
+    }
+
+    /// Adds a number that may be missing.
+    pub fn number(&mut self, number: Option<i128>) -> &mut Self {
+        match number {
+            Some(number) => {
+                self.0.push(2);
+                self.0.extend_from_slice(&number.to_le_bytes());
+            }
+            None => self.0.push(0),
+        }
+        self
+    }
+
+    /// The key of the parts added since the last one.
+    pub fn finish(&mut self) -> Key {
+        let key = XxHash3_128::oneshot(&self.0);
+        self.0.clear();
+        key
+    }
+}
+
+/// The key of one text.
+pub fn of_text(text: &str) -> Key {
+    XxHash3_128::oneshot(text.as_bytes())
+}
+
+/// Hashes a key by taking half of it: it is a hash already.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Folded(u64);
+
+impl Hasher for Folded {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        self.0 = bytes.iter().fold(self.0, |folded, byte| folded.rotate_left(8) ^ u64::from(*byte));
+    }
+
+    fn write_u128(&mut self, key: u128) {
+        self.0 = key as u64;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn equal_parts_have_equal_keys_and_a_moved_border_another() {
+        let mut key = KeyBuilder::default();
+        let one = key.text(Some("ab")).text(Some("c")).finish();
+        assert_eq!(key.text(Some("ab")).text(Some("c")).finish(), one);
+        assert_ne!(key.text(Some("a")).text(Some("bc")).finish(), one);
+        assert_ne!(key.text(Some("abc")).text(Some("")).finish(), one);
+    }
+
+    #[test]
+    fn nothing_is_not_an_empty_text_and_not_a_zero() {
+        let mut key = KeyBuilder::default();
+        let nothing = key.text(None).finish();
+        assert_ne!(key.text(Some("")).finish(), nothing);
+        assert_ne!(key.number(Some(0)).finish(), nothing);
+        assert_ne!(key.number(Some(1)).finish(), key.number(Some(-1)).finish());
+    }
+
+    #[test]
+    fn keys_find_their_values_again() {
+        let map: KeyMap<usize> = (0..1000).map(|index| (of_text(&index.to_string()), index)).collect();
+        assert_eq!(map.len(), 1000);
+        assert_eq!(map[&of_text("999")], 999);
+    }
+}

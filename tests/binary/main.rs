@@ -1,0 +1,16 @@
+//! The binary end to end, on small generated data in folders of their own: no Python, no network, no reference data.
+
+#[cfg(test)]
+mod crashes;
+#[cfg(test)]
+mod everyday;
+#[cfg(test)]
+mod hostile;
+#[cfg(test)]
+mod interfaces;
+#[cfg(test)]
+mod own_data;
+#[cfg(test)]
+mod support;
+#[cfg(test)]
+mod tools;

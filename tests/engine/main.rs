@@ -1,0 +1,11 @@
+//! The orchestrator with fake stages: every way in which a cache can be wrong, as a sentence.
+
+mod fakes;
+
+mod cache;
+mod failures;
+mod lock;
+mod partial;
+mod plan;
+mod sources;
+mod together;
