@@ -10,6 +10,7 @@ import statistics
 import subprocess
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -59,9 +60,9 @@ def main() -> None:
         data = points(n)
         for k in (4, 8):
             fit = KMeans(n_clusters=k, n_init=10, random_state=42).fit
-            row(f"KMeans, k = {k}, 10 starts", n, ours("kmeans", f"k{k}", n), milliseconds(lambda fit=fit: fit(data)))
+            row(f"KMeans, k = {k}, 10 starts", n, ours("kmeans", f"k{k}", n), milliseconds(partial(fit, data)))
         labels = KMeans(n_clusters=4, n_init=10, random_state=42).fit_predict(data)
-        exact = milliseconds(lambda data=data, labels=labels: silhouette_score(data, labels))
+        exact = milliseconds(partial(silhouette_score, data, labels))
         row("silhouette, k = 4, exact", n, ours("silhouette", "k4", n), exact)
 
 
