@@ -1,13 +1,13 @@
 //! How counts, shares and money are written in messages.
 //!
-//! For: headlines, notes, reports and errors. Not for: tables that programs read. Called by: `validate`, `preprocess`,
-//! `rfm`.
+//! For: headlines, notes, reports and errors. Not for: tables that programs read. Called by: the stages and the
+//! terminal's reporter; `document::numbers` for pages and pictures.
 
 use crate::money::ONE;
 
 /// A count in groups of three digits: `541 909`.
 pub fn count(count: u64) -> String {
-    grouped(&count.to_string())
+    grouped(&count.to_string(), ' ')
 }
 
 /// A count with its noun: `1 row`, `541 909 rows`.
@@ -27,14 +27,15 @@ pub fn money(amount: i128) -> String {
     let decimals = format!("{:09}", magnitude % ONE.unsigned_abs());
     let kept = decimals.trim_end_matches('0').len().max(2);
     let sign = if amount < 0 { "-" } else { "" };
-    format!("{sign}{}.{}", grouped(&(magnitude / ONE.unsigned_abs()).to_string()), &decimals[..kept])
+    format!("{sign}{}.{}", grouped(&(magnitude / ONE.unsigned_abs()).to_string(), ' '), &decimals[..kept])
 }
 
-fn grouped(digits: &str) -> String {
-    let mut text = String::with_capacity(digits.len() * 4 / 3);
+/// Digits in groups of three with `gap` between the groups.
+pub fn grouped(digits: &str, gap: char) -> String {
+    let mut text = String::with_capacity(digits.len() * 2);
     for (index, digit) in digits.chars().enumerate() {
         if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(' ');
+            text.push(gap);
         }
         text.push(digit);
     }

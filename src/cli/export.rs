@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use segpipe_stages::contract::SourceOrigin;
 use segpipe_stages::deploy::export::{self, ExportRow};
+use segpipe_stages::numerals::counted;
 use segpipe_stages::schema;
 use segpipe_stages::table::{TableError, TableReader};
 
@@ -14,7 +15,6 @@ use super::printer::Printer;
 use super::project::{self, Surroundings};
 use super::sheet::{Cell, Sheet};
 use crate::event::SIMULATED;
-use crate::report::format;
 
 /// The tables that are joined, by the kind of stage that writes them.
 const TABLES: [(&str, &str); 3] = [("rfm", "customers"), ("train", "assignments"), ("evaluate", "segments")];
@@ -37,8 +37,8 @@ pub(super) fn export(around: &Surroundings, arguments: &ExportArguments) -> Endi
         None => Printer::data(&sheet.to_csv()?)?,
         Some(path) => {
             sheet.write(path)?;
-            let rows = format::grouped(sheet.rows.len() as u64);
-            around.printer.say(&format!("wrote `{}`: {rows} customers", path.display()));
+            let rows = counted(sheet.rows.len() as u64, "customer");
+            around.printer.say(&format!("wrote `{}`: {rows}", path.display()));
         }
     }
     Ok(0)

@@ -1,11 +1,12 @@
 //! `segpipe simulate`: a realistic data set of customers who never existed.
 
+use segpipe_stages::numerals::count;
 use segpipe_stages::simulate;
 
 use super::args::SimulateArguments;
 use super::project::Surroundings;
 use super::{Ending, failure, signals};
-use crate::report::{Task, format};
+use crate::report::Task;
 
 /// Writes the data set.
 pub(super) fn simulate(around: &Surroundings, arguments: &SimulateArguments) -> Ending {
@@ -15,6 +16,6 @@ pub(super) fn simulate(around: &Surroundings, arguments: &SimulateArguments) -> 
     let written = simulate::write(&arguments.out, arguments.customers, arguments.seed, &task);
     drop(task);
     let rows = written.map_err(|error| failure::of_fault(&error))?;
-    printer.say(&format!("wrote `{}`: {} simulated rows", arguments.out.display(), format::grouped(rows)));
+    printer.say(&format!("wrote `{}`: {} simulated rows", arguments.out.display(), count(rows)));
     Ok(0)
 }

@@ -6,6 +6,7 @@ use crate::event::{Outcome, RunFinished, StageFinished};
 use crate::plan::{Plan, State};
 
 use segpipe_stages::contract::{Note, NoteLevel};
+use segpipe_stages::numerals::counted;
 
 use super::{Paint, Tone};
 
@@ -23,19 +24,6 @@ const BANNER: usize = 96;
 /// Width of the column of names that holds all of these.
 pub fn name_width<'a>(names: impl IntoIterator<Item = &'a str>) -> usize {
     names.into_iter().map(|name| name.chars().count()).max().unwrap_or(0).max(NAME)
-}
-
-/// Digits in groups of three: `541 909`.
-pub fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(' ');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 /// The line of a finished stage, its name padded to `width`.
@@ -56,7 +44,7 @@ pub fn stage_line(stage: &StageFinished, width: usize, paint: Paint) -> String {
 /// A line for every output of a finished stage.
 pub fn output_lines(stage: &StageFinished, paint: Paint) -> Vec<String> {
     let line = |(name, output): (&String, &crate::event::OutputFact)| {
-        let rows = output.rows.map(|rows| format!(", {} rows", grouped(rows))).unwrap_or_default();
+        let rows = output.rows.map(|rows| format!(", {}", counted(rows, "row"))).unwrap_or_default();
         let digest: String = output.digest.chars().take(12).collect();
         let text = format!("{name}: {}{rows}, {digest}", output.path.display());
         paint.tone(Tone::Calm, &indented(&text))
@@ -195,12 +183,6 @@ mod tests {
         let long = stage("big_spenders_of_the_year", Outcome::Ran, Some(&"x".repeat(40)), Some("forced"));
         let text = stage_line(&long, name_width(["big_spenders_of_the_year"]), Paint::default());
         assert_eq!(text, format!("       ran  big_spenders_of_the_year  {}  0.03s   forced", "x".repeat(40)));
-    }
-
-    #[test]
-    fn numbers_are_grouped_by_three_digits() {
-        let numbers = [0, 999, 1000, 541_909, 50_000_000];
-        assert_eq!(numbers.map(grouped), ["0", "999", "1 000", "541 909", "50 000 000"]);
     }
 
     #[test]

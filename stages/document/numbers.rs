@@ -2,6 +2,8 @@
 //!
 //! For: plots, reports, cards. Not for: anything a program reads back. Called by: `visualize`, `deploy`.
 
+use crate::numerals::grouped;
+
 /// Sets thousands apart; does not break at the end of a line.
 const GAP: char = '\u{a0}';
 
@@ -11,7 +13,7 @@ const TOO_LONG: f64 = 1e15;
 /// A count, e.g. `541 909`.
 pub fn count(value: i64) -> String {
     let sign = if value < 0 { "−" } else { "" };
-    format!("{sign}{}", grouped(&value.unsigned_abs().to_string()))
+    format!("{sign}{}", grouped(&value.unsigned_abs().to_string(), GAP))
 }
 
 /// A number with so many digits after the point, e.g. `8 911 407.90`. `n/a` where it is not finite.
@@ -26,8 +28,8 @@ pub fn fixed(value: f64, decimals: usize) -> String {
     let is_zero = text.chars().all(|character| matches!(character, '0' | '.'));
     let sign = if value < 0.0 && !is_zero { "−" } else { "" };
     match text.split_once('.') {
-        Some((whole, part)) => format!("{sign}{}.{part}", grouped(whole)),
-        None => format!("{sign}{}", grouped(&text)),
+        Some((whole, part)) => format!("{sign}{}.{part}", grouped(whole, GAP)),
+        None => format!("{sign}{}", grouped(&text, GAP)),
     }
 }
 
@@ -59,18 +61,6 @@ pub fn counted(value: i64, one: &str, many: &str) -> String {
 /// A moment as ISO 8601 writes it, with a space for the T.
 pub fn moment(iso: &str) -> String {
     iso.replacen('T', " ", 1)
-}
-
-fn grouped(digits: &str) -> String {
-    let first = digits.len() % 3;
-    let mut text = String::with_capacity(digits.len() * 2);
-    for (position, digit) in digits.chars().enumerate() {
-        if position > 0 && position % 3 == first {
-            text.push(GAP);
-        }
-        text.push(digit);
-    }
-    text
 }
 
 #[cfg(test)]

@@ -35,6 +35,7 @@ use serde_json::{Map, Value};
 use crate::contract::{
     self, CheckedParams, Input, Output, ParamError, SourceRequest, Stage, StageContext, StageError, StageReport,
 };
+use crate::numerals::counted;
 use crate::{implementation, table};
 
 pub use columns::is_rfm_table;
@@ -93,14 +94,6 @@ impl Stage for Load {
         table::write_output(ctx, "sources", &sources, &summary.facts)?;
         let files = summary.sources.len();
         let from = if files == 1 { String::new() } else { format!(" from {files} files") };
-        Ok(StageReport { headline: format!("{} rows{from}", grouped(summary.rows())) })
+        Ok(StageReport { headline: format!("{}{from}", counted(summary.rows(), "row")) })
     }
-}
-
-/// A count with its digits in groups of three.
-fn grouped(count: u64) -> String {
-    let digits = count.to_string();
-    let groups: Vec<&str> =
-        digits.as_bytes().rchunks(3).rev().filter_map(|group| std::str::from_utf8(group).ok()).collect();
-    groups.join(" ")
 }

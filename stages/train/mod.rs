@@ -31,6 +31,7 @@ use crate::kernels::kmeans::KMeansError;
 use crate::kernels::mixture::MixtureError;
 use crate::kernels::sum;
 use crate::model::{self, Model, ModelSegment, Scaler, Score};
+use crate::numerals::counted;
 use crate::table::{self, Facts};
 
 pub use fitting::Partition;
@@ -300,7 +301,7 @@ impl Stage for Train {
         }
         write(ctx, &customers.ids, &trained, &facts)?;
         let k = trained.model.segments.len();
-        Ok(StageReport { headline: format!("k={k}, {} customers", customers.len()) })
+        Ok(StageReport { headline: format!("k={k}, {}", counted(customers.len() as u64, "customer")) })
     }
 }
 

@@ -2,12 +2,12 @@
 
 use segpipe_stages::contract::Params;
 use segpipe_stages::load::{self, Column, Detection, LoadError, LoadParams, SourceParam};
+use segpipe_stages::numerals::{count, counted};
 
 use super::super::args::InitArguments;
 use super::super::failure::{self, Failure};
 use super::super::printer::Printer;
 use super::template::Found;
-use crate::report::format;
 
 /// Looks at the source as `load` would.
 pub(super) fn look(arguments: &InitArguments, printer: Printer) -> Result<Found, Failure> {
@@ -18,10 +18,10 @@ pub(super) fn look(arguments: &InitArguments, printer: Printer) -> Result<Found,
     };
     params.check().map_err(|error| Failure::usage(error.to_string()))?;
     let detection = load::detect(&arguments.source, &params).map_err(|error| refused(arguments, &error))?;
-    let rows = format::grouped(detection.rows);
-    printer.say(&format!("read `{}`: {rows} rows", arguments.source.display()));
+    let rows = counted(detection.rows, "row");
+    printer.say(&format!("read `{}`: {rows}", arguments.source.display()));
     if detection.problem_rows > 0 {
-        let rows = format::grouped(detection.problem_rows);
+        let rows = count(detection.problem_rows);
         printer.warn(&format!("{rows} rows have a cell that could not be used; a run puts them into a quarantine"));
     }
     Ok(found(&detection))

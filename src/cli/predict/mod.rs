@@ -14,6 +14,7 @@ use segpipe_stages::contract::SourceOrigin;
 use segpipe_stages::customers::FEATURES;
 use segpipe_stages::deploy::bundle::Bundle;
 use segpipe_stages::model::{Model, Scorer};
+use segpipe_stages::numerals::{count, counted};
 use segpipe_stages::table::Facts;
 
 use super::Ending;
@@ -22,7 +23,7 @@ use super::failure::Failure;
 use super::project::Surroundings;
 use super::{bundle, place, signals};
 use crate::event::SIMULATED;
-use crate::report::{Task, format};
+use crate::report::Task;
 
 use input::{Cells, DATA, Table};
 use output::{DATA_SOURCE, Scored};
@@ -77,12 +78,12 @@ fn score(around: &Surroundings, arguments: &PredictArguments, model: &Model, tab
         told = write_scores(out, table, model, arguments, is_simulated)?;
         Ok(())
     })?;
-    let rows = format::grouped(told.rows);
+    let rows = count(told.rows);
     if told.outside > 0 {
-        let outside = format::grouped(told.outside);
+        let outside = count(told.outside);
         printer.warn(&format!("{outside} of {rows} rows lie outside the values that the model was trained on"));
     }
-    printer.say(&format!("wrote `{}`: {rows} rows", arguments.output.display()));
+    printer.say(&format!("wrote `{}`: {}", arguments.output.display(), counted(told.rows, "row")));
     Ok(0)
 }
 
