@@ -3,6 +3,8 @@
 //! For: the iterations and the empty clusters they may meet. Not for: choosing among starts ([`super`]).
 //! Called by: [`super::fit_all`].
 
+use rayon::prelude::*;
+
 use super::tree::Tree;
 use super::{Clusters, seeding};
 use crate::kernels::columns::{Columns, LANES, squared_distance};
@@ -13,7 +15,7 @@ use crate::random::Random;
 const SETTLED: f64 = 1e-13;
 
 /// Iterations that would not reach a rival's inertia in this many steps like their last one are given up.
-const HORIZON: f64 = 20.0;
+const HORIZON: f64 = 5.0;
 
 /// Points made ready for any number of starts.
 #[derive(Debug)]
@@ -36,58 +38,52 @@ impl<'a, const D: usize> Lloyd<'a, D> {
     }
 
     /// One start with its own random stream. There must be at least `k` distinct points.
-    pub fn run(&self, k: usize, max_iter: usize, random: &mut Random) -> Clusters<D> {
-        let mut centroids = seeding::draw(self.points, &self.columns, k, random);
-        let travelled = self.travel(&mut centroids, max_iter, None);
-        self.settle(centroids, travelled.unwrap_or(max_iter), max_iter)
+    pub fn start(&self, k: usize, max_iter: usize, random: &mut Random) -> Travelled<D> {
+        let centroids = seeding::draw(self.points, &self.columns, k, random);
+        self.travel(centroids, max_iter, f64::INFINITY)
     }
 
-    /// `clusters` with centre `removed` drawn anew and iterated from; none where that promises no less inertia.
-    pub fn move_centre(
-        &self,
-        clusters: &Clusters<D>,
-        removed: usize,
-        max_iter: usize,
-        random: &mut Random,
-    ) -> Option<Clusters<D>> {
+    /// For every cluster in turn, the centres with its own exchanged for one drawn anew with a random stream of its own.
+    pub fn exchanges(&self, clusters: &Clusters<D>, random: impl Fn(usize) -> Random + Sync) -> Vec<Vec<[f64; D]>> {
         let k = clusters.centroids.len();
-        let mut rest = clusters.centroids.clone();
-        rest.remove(removed);
-        let mut centroids = seeding::complete(self.points, &self.columns, rest, k, random);
-        let travelled = self.travel(&mut centroids, max_iter, Some(clusters.inertia))?;
-        Some(self.settle(centroids, travelled, max_iter))
+        let nearest = NearestTwo::new(self.points, &clusters.labels, &clusters.centroids);
+        let exchange = |removed: usize| {
+            let squares = nearest.without(removed, &clusters.labels);
+            let mut centroids = clusters.centroids.clone();
+            centroids[removed] = seeding::draw_one(self.points, &self.columns, squares, k, &mut random(removed));
+            centroids
+        };
+        (0..k).into_par_iter().with_max_len(1).map(exchange).collect()
     }
 
-    /// Iterates on the tree until the centroids stand still; returns the number of iterations. Leaves at least one
-    /// iteration to [`Self::settle`]. Gives up, and returns none, where the inertia `rival` seems out of reach.
-    fn travel(&self, centroids: &mut Vec<[f64; D]>, max_iter: usize, rival: Option<f64>) -> Option<usize> {
-        let mut before = f64::INFINITY;
-        for iteration in 0..max_iter - 1 {
-            let totals = self.tree.totals(centroids);
-            let inertia = self.squares - totals.between();
-            if rival.is_some_and(|rival| inertia - HORIZON * (before - inertia) > rival) {
-                return None;
-            }
-            before = inertia;
+    /// Iterates on the tree until the centroids stand still, or where they seem never to reach the inertia `rival`.
+    /// Leaves at least one iteration to [`Self::settle`].
+    pub fn travel(&self, mut centroids: Vec<[f64; D]>, max_iter: usize, rival: f64) -> Travelled<D> {
+        let mut inertia = f64::INFINITY;
+        for iteration in 1..max_iter {
+            let totals = self.tree.totals(&centroids);
+            let before = inertia;
+            inertia = self.squares - totals.between();
             let moved: Vec<[f64; D]> = if totals.counts.contains(&0) {
-                self.means(&mut self.assign(centroids), centroids)
+                self.means(&mut self.assign(&centroids), &centroids)
             } else {
                 let means = totals.sums.iter().zip(&totals.counts);
                 means.map(|(sum, &count)| sum.map(|sum| sum / count as f64)).collect()
             };
             let gaps = moved.iter().flatten().zip(centroids.iter().flatten()).map(|(new, old)| (new - old).abs());
             let is_settled = gaps.fold(0.0, f64::max) <= self.settled;
-            *centroids = moved;
-            if is_settled {
-                return Some(iteration + 1);
+            centroids = moved;
+            if is_settled || inertia - HORIZON * (before - inertia) > rival {
+                return Travelled { centroids, inertia, iterations: iteration };
             }
         }
-        Some(max_iter - 1)
+        let inertia = self.squares - self.tree.totals(&centroids).between();
+        Travelled { centroids, inertia, iterations: max_iter - 1 }
     }
 
     /// Iterates over all points until no assignment changes.
-    fn settle(&self, mut centroids: Vec<[f64; D]>, travelled: usize, max_iter: usize) -> Clusters<D> {
-        let mut iterations = travelled;
+    pub fn settle(&self, travelled: Travelled<D>, max_iter: usize) -> Clusters<D> {
+        let Travelled { mut centroids, mut iterations, .. } = travelled;
         let mut labels = self.assign(&centroids);
         let mut is_stable = false;
         while !is_stable && iterations < max_iter {
@@ -157,6 +153,46 @@ impl<'a, const D: usize> Lloyd<'a, D> {
     }
 }
 
+/// Where the iterations on the tree have come to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Travelled<const D: usize> {
+    /// The centres, of which only [`Lloyd::settle`] makes exact means.
+    pub centroids: Vec<[f64; D]>,
+    /// The inertia about them or the centres before them, up to rounding.
+    pub inertia: f64,
+    /// Iterations so far.
+    pub iterations: usize,
+}
+
+/// The one with the least inertia, the first of equal ones.
+pub fn least<const D: usize>(travelled: Vec<Travelled<D>>) -> Option<Travelled<D>> {
+    travelled.into_iter().reduce(|best, other| if other.inertia < best.inertia { other } else { best })
+}
+
+/// Squared distances of all points to their own and to the nearest other centroid.
+#[derive(Debug)]
+struct NearestTwo {
+    own: Vec<f64>,
+    other: Vec<f64>,
+}
+
+impl NearestTwo {
+    fn new<const D: usize>(points: &[[f64; D]], labels: &[usize], centroids: &[[f64; D]]) -> Self {
+        let own = points.iter().zip(labels).map(|(point, &label)| squared_distance(point, &centroids[label]));
+        let other = points.iter().zip(labels).map(|(point, &label)| {
+            let others = centroids.iter().enumerate().filter(|(index, _)| *index != label);
+            others.fold(f64::INFINITY, |least, (_, centroid)| least.min(squared_distance(point, centroid)))
+        });
+        Self { own: own.collect(), other: other.collect() }
+    }
+
+    /// Squared distances to the nearest centroid that is left when `removed` is taken away.
+    fn without(&self, removed: usize, labels: &[usize]) -> Vec<f64> {
+        let squares = self.own.iter().zip(&self.other).zip(labels);
+        squares.map(|((own, other), &label)| if label == removed { *other } else { *own }).collect()
+    }
+}
+
 /// The index of the nearest centroid, the lowest on ties.
 pub fn nearest<const D: usize>(point: &[f64; D], centroids: &[[f64; D]]) -> usize {
     let mut best = (f64::INFINITY, 0);
@@ -199,9 +235,8 @@ mod tests {
     fn a_start_whose_centres_lose_their_points_recovers() {
         let points: Vec<[f64; 1]> = (0..30).map(|i| [f64::from(i % 3) * 10.0]).collect();
         let lloyd = Lloyd::new(&points);
-        let mut centroids = vec![[5.0], [5000.0], [9000.0]];
-        let travelled = lloyd.travel(&mut centroids, 300, None).unwrap();
-        let clusters = lloyd.settle(centroids, travelled, 300);
+        let travelled = lloyd.travel(vec![[5.0], [5000.0], [9000.0]], 300, f64::INFINITY);
+        let clusters = lloyd.settle(travelled, 300);
         assert_eq!(clusters.inertia.to_bits(), 0.0_f64.to_bits());
         assert!(clusters.is_stable);
     }

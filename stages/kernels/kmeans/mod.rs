@@ -10,7 +10,7 @@
 //!   point is nearest to the mean of its own cluster, lowest index on ties.
 //! - An empty cluster is re-seeded from the point farthest from its mean among clusters of two or more.
 //! - The best of `n_init` starts by inertia, the first of equal ones, then exchanges of centres that lower its inertia
-//!   (see [`exchange`]). Each start and each exchange has its own random stream and is
+//!   (see [`exchange`]), tried on two of the starts. Each start and each exchange has its own random stream and is
 //!   computed by one thread in a fixed order: the result is the same on any number of threads.
 
 pub mod dataset;
@@ -21,8 +21,11 @@ pub mod tree;
 
 use rayon::prelude::*;
 
-use self::lloyd::Lloyd;
+use self::lloyd::{Lloyd, Travelled};
 use crate::random::Random;
+
+/// A start whose inertia exceeds the best one's by this factor has come to another optimum.
+const ELSEWHERE: f64 = 1.0001;
 
 /// What a fit needs besides the points.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,9 +43,9 @@ pub struct KMeans {
 }
 
 impl KMeans {
-    /// `k` clusters, ten starts of at most 300 iterations, seed 42, two rounds of exchanges.
+    /// `k` clusters, ten starts of at most 300 iterations, seed 42, three rounds of exchanges.
     pub fn new(k: usize) -> Self {
-        Self { k, n_init: 10, max_iter: 300, seed: 42, patience: 2 }
+        Self { k, n_init: 10, max_iter: 300, seed: 42, patience: 3 }
     }
 }
 
@@ -108,13 +111,32 @@ pub fn fit_all<const D: usize>(points: &[[f64; D]], wanted: &[KMeans]) -> Result
         wanted.iter().enumerate().flat_map(|(fit, each)| (0..each.n_init).map(move |start| (fit, start))).collect();
     let run = |&(fit, start): &(usize, usize)| {
         let KMeans { k, max_iter, seed, .. } = wanted[fit];
-        lloyd.run(k, max_iter, &mut Random::new(seed, stream(k, start)))
+        lloyd.start(k, max_iter, &mut Random::new(seed, stream(k, start)))
     };
-    let mut runs = tasks.par_iter().with_max_len(1).map(run).collect::<Vec<_>>().into_iter();
-    let starts: Vec<(KMeans, Clusters<D>)> =
-        wanted.iter().map(|each| (*each, best(runs.by_ref().take(each.n_init)))).collect();
-    let finish = |(wanted, best)| exchange::exchange(&lloyd, best, wanted);
-    Ok(starts.into_par_iter().with_max_len(1).map(finish).collect())
+    let mut starts = tasks.par_iter().with_max_len(1).map(run).collect::<Vec<_>>().into_iter();
+    let starts: Vec<(KMeans, Vec<Travelled<D>>)> =
+        wanted.iter().map(|each| (*each, starts.by_ref().take(each.n_init).collect())).collect();
+    let finish = |(wanted, starts)| finish(&lloyd, wanted, starts);
+    // From the last, which has most clusters and takes longest, so that no thread is left with it at the end.
+    let mut fits: Vec<Clusters<D>> = starts.into_par_iter().rev().with_max_len(1).map(finish).collect();
+    fits.reverse();
+    Ok(fits)
+}
+
+/// Finishes the best start; with exchanges also the best one of those that came to another place, because an optimum
+/// that no exchange leaves is seldom met twice.
+fn finish<const D: usize>(lloyd: &Lloyd<'_, D>, wanted: KMeans, mut starts: Vec<Travelled<D>>) -> Clusters<D> {
+    // Stable: of equal ones the first.
+    starts.sort_by(|a, b| a.inertia.total_cmp(&b.inertia));
+    let mut starts = starts.into_iter();
+    let Some(best) = starts.next() else { return Clusters::default() };
+    let elsewhere = starts.find(|start| start.inertia > best.inertia * ELSEWHERE);
+    let improved = |start, known| exchange::exchange(lloyd, lloyd.settle(start, wanted.max_iter), wanted, known);
+    let best = improved(best, f64::INFINITY);
+    match elsewhere.filter(|_| wanted.patience > 0).map(|start| improved(start, best.inertia)) {
+        Some(other) if other.inertia < best.inertia => other,
+        _ => best,
+    }
 }
 
 /// Number of different points; 0.0 and −0.0 are the same.
@@ -158,11 +180,6 @@ fn has_distinct<const D: usize>(points: &[[f64; D]], count: usize) -> bool {
 
 fn stream(k: usize, start: usize) -> u64 {
     ((k as u64) << 32) | start as u64
-}
-
-fn best<const D: usize>(mut runs: impl Iterator<Item = Clusters<D>>) -> Clusters<D> {
-    let first = runs.next().unwrap_or_default();
-    runs.fold(first, |best, run| if run.inertia < best.inertia { run } else { best })
 }
 
 #[cfg(test)]
@@ -264,9 +281,11 @@ mod tests {
 
     #[test]
     fn iterations_can_be_limited() {
-        let clusters = fit(&cloud(2_000, 5), KMeans { max_iter: 1, n_init: 1, patience: 0, ..KMeans::new(8) }).unwrap();
-        assert!(!clusters.is_stable);
-        assert_eq!(clusters.iterations, 1);
+        let points = cloud(2_000, 5);
+        let clusters = |n_init| fit(&points, KMeans { max_iter: 1, n_init, patience: 0, ..KMeans::new(8) }).unwrap();
+        assert!(!clusters(1).is_stable);
+        assert_eq!(clusters(1).iterations, 1);
+        assert!(clusters(20).inertia < clusters(1).inertia, "the best start is taken all the same");
     }
 
     #[test]

@@ -21,47 +21,62 @@ struct Nearest {
 
 /// Draws `k` centres for the points in `columns`, which are `points`.
 pub fn draw<const D: usize>(points: &[[f64; D]], columns: &Columns<D>, k: usize, random: &mut Random) -> Vec<[f64; D]> {
-    let first = points[random.below(points.len() as u64) as usize];
-    complete(points, columns, vec![first], k, random)
-}
-
-/// Draws more centres until there are `k`.
-pub fn complete<const D: usize>(
-    points: &[[f64; D]],
-    columns: &Columns<D>,
-    mut centres: Vec<[f64; D]>,
-    k: usize,
-    random: &mut Random,
-) -> Vec<[f64; D]> {
-    let candidates = 2 + libm::log(k as f64) as usize;
-    let mut nearest = Nearest { squares: vec![f64::INFINITY; points.len()], ..Nearest::default() };
+    let mut centres = vec![points[random.below(points.len() as u64) as usize]];
+    let mut nearest = Nearest::default();
+    nearest.become_closer(&vec![f64::INFINITY; points.len()], columns, &centres[0]);
     let (mut trial, mut best) = (Nearest::default(), Nearest::default());
-    for centre in &centres {
-        trial.become_closer(&nearest, columns, centre);
-        std::mem::swap(&mut nearest, &mut trial);
-    }
     while centres.len() < k {
-        let mut chosen = None;
-        for _ in 0..candidates {
-            let candidate = points[nearest.draw(random)];
-            trial.become_closer(&nearest, columns, &candidate);
-            if chosen.is_none() || trial.total < best.total {
-                chosen = Some(candidate);
-                std::mem::swap(&mut best, &mut trial);
-            }
-        }
-        centres.extend(chosen);
+        centres.push(draw_next(points, columns, &nearest, k, random, [&mut trial, &mut best]));
         std::mem::swap(&mut nearest, &mut best);
     }
     centres
 }
 
+/// Draws the one centre that is missing of `k`, for points whose squared distances to the nearest of the others are
+/// `squares`.
+pub fn draw_one<const D: usize>(
+    points: &[[f64; D]],
+    columns: &Columns<D>,
+    squares: Vec<f64>,
+    k: usize,
+    random: &mut Random,
+) -> [f64; D] {
+    draw_next(points, columns, &Nearest::new(squares), k, random, [&mut Nearest::default(), &mut Nearest::default()])
+}
+
+/// The best of some candidates for the next centre; leaves the distances after it in `best`.
+fn draw_next<const D: usize>(
+    points: &[[f64; D]],
+    columns: &Columns<D>,
+    nearest: &Nearest,
+    k: usize,
+    random: &mut Random,
+    [trial, best]: [&mut Nearest; 2],
+) -> [f64; D] {
+    let mut chosen = points[nearest.draw(random)];
+    best.become_closer(&nearest.squares, columns, &chosen);
+    for _ in 1..2 + libm::log(k as f64) as usize {
+        let candidate = points[nearest.draw(random)];
+        trial.become_closer(&nearest.squares, columns, &candidate);
+        if trial.total < best.total {
+            chosen = candidate;
+            std::mem::swap(best, trial);
+        }
+    }
+    chosen
+}
+
 impl Nearest {
-    /// Overwrites this with `before` after `centre` was added.
-    fn become_closer<const D: usize>(&mut self, before: &Self, columns: &Columns<D>, centre: &[f64; D]) {
+    fn new(squares: Vec<f64>) -> Self {
+        let blocks: Vec<f64> = squares.chunks(BLOCK).map(|block| block.iter().sum()).collect();
+        Self { total: blocks.iter().sum(), squares, blocks }
+    }
+
+    /// Overwrites this with the distances `before` after `centre` was added.
+    fn become_closer<const D: usize>(&mut self, before: &[f64], columns: &Columns<D>, centre: &[f64; D]) {
         self.squares.clear();
         self.blocks.clear();
-        for (number, block) in before.squares.chunks(BLOCK).enumerate() {
+        for (number, block) in before.chunks(BLOCK).enumerate() {
             let sum = self.extend_block(block, columns, centre, number * BLOCK);
             self.blocks.push(sum);
         }
@@ -152,7 +167,7 @@ mod tests {
     #[test]
     fn a_far_point_is_drawn_as_often_as_its_squared_distance_says() {
         // Squares 1, 0, 4, 5: point 1 never, the others 10 %, 40 %, 50 %.
-        let nearest = Nearest { squares: vec![1.0, 0.0, 4.0, 5.0], blocks: vec![10.0], total: 10.0 };
+        let nearest = Nearest::new(vec![1.0, 0.0, 4.0, 5.0]);
         let mut random = Random::new(9, 0);
         let mut counts = [0; 4];
         for _ in 0..10_000 {

@@ -23,8 +23,10 @@ pub struct Tree<const D: usize> {
 
 #[derive(Debug)]
 struct Node<const D: usize> {
-    low: [f64; D],
-    high: [f64; D],
+    /// The middle of the box around its points.
+    middle: [f64; D],
+    /// From there to the sides of the box.
+    half: [f64; D],
     sum: [f64; D],
     points: Range<usize>,
     /// Indices of the two children; none for a leaf.
@@ -55,7 +57,9 @@ impl<const D: usize> Tree<D> {
         let (low, high) = bounds(points, order);
         let start = self.points.len();
         let index = self.nodes.len();
-        self.nodes.push(Node { low, high, sum: [0.0; D], points: start..start + order.len(), children: None });
+        let middle = std::array::from_fn(|side| f64::midpoint(low[side], high[side]));
+        let half = std::array::from_fn(|side| (high[side] - low[side]) / 2.0);
+        self.nodes.push(Node { middle, half, sum: [0.0; D], points: start..start + order.len(), children: None });
         if order.len() <= LEAF_POINTS || is_one_place(&low, &high) {
             order.sort_unstable();
             self.points.extend(order.iter().map(|&point| points[point as usize]));
@@ -76,62 +80,74 @@ impl<const D: usize> Tree<D> {
 
     /// Sums up the points nearest to each of the `centres`.
     pub fn totals(&self, centres: &[[f64; D]]) -> Totals<D> {
-        let mut totals = Totals { sums: vec![[0.0; D]; centres.len()], counts: vec![0; centres.len()] };
-        let mut candidates: Vec<u32> = (0..centres.len() as u32).collect();
-        if !self.nodes.is_empty() {
-            self.visit(&self.nodes[0], centres, &mut candidates, 0, &mut totals);
+        let mut visit = Visit {
+            tree: self,
+            centres,
+            candidates: (0..centres.len() as u32).collect(),
+            squares: vec![0.0; centres.len()],
+            totals: Totals { sums: vec![[0.0; D]; centres.len()], counts: vec![0; centres.len()] },
+        };
+        if let Some(root) = self.nodes.first() {
+            visit.node(root, 0);
         }
-        totals
-    }
-
-    /// Visits a node that can only be near the candidates from `first` on; leaves `candidates` as it found it.
-    fn visit(
-        &self,
-        node: &Node<D>,
-        centres: &[[f64; D]],
-        candidates: &mut Vec<u32>,
-        first: usize,
-        totals: &mut Totals<D>,
-    ) {
-        let own = candidates.len();
-        node.filter(centres, candidates, first);
-        match (candidates.len() - own, node.children) {
-            (1, _) => totals.add(candidates[own] as usize, &node.sum, node.points.len()),
-            (_, None) => {
-                for point in &self.points[node.points.clone()] {
-                    totals.add(nearest(point, centres, &candidates[own..]), point, 1);
-                }
-            }
-            (_, Some((left, right))) => {
-                self.visit(&self.nodes[left], centres, candidates, own, totals);
-                self.visit(&self.nodes[right], centres, candidates, own, totals);
-            }
-        }
-        candidates.truncate(own);
+        visit.totals
     }
 }
 
-impl<const D: usize> Node<D> {
-    /// Appends those of the candidates from `first` on that may be nearest to a point of this node's box.
-    #[inline]
-    fn filter(&self, centres: &[[f64; D]], candidates: &mut Vec<u32>, first: usize) {
-        let last = candidates.len();
-        let middle: [f64; D] = std::array::from_fn(|side| f64::midpoint(self.low[side], self.high[side]));
-        let closest = nearest(&middle, centres, &candidates[first..last]) as u32;
-        for place in first..last {
-            let candidate = candidates[place];
-            if candidate == closest || self.may_prefer(&centres[candidate as usize], &centres[closest as usize]) {
-                candidates.push(candidate);
+/// One walk over the tree.
+struct Visit<'a, const D: usize> {
+    tree: &'a Tree<D>,
+    centres: &'a [[f64; D]],
+    /// Candidates of the node at hand behind those of the nodes above it.
+    candidates: Vec<u32>,
+    /// Squared distances of the candidates at hand to the middle of the node at hand.
+    squares: Vec<f64>,
+    totals: Totals<D>,
+}
+
+impl<const D: usize> Visit<'_, D> {
+    /// Visits a node that can only be near the candidates from `first` on; leaves the candidates as it found them.
+    fn node(&mut self, node: &Node<D>, first: usize) {
+        let own = self.candidates.len();
+        self.filter(node, first);
+        match (self.candidates.len() - own, node.children) {
+            (1, _) => self.totals.add(self.candidates[own] as usize, &node.sum, node.points.len()),
+            (_, None) => {
+                for point in &self.tree.points[node.points.clone()] {
+                    self.totals.add(nearest(point, self.centres, &self.candidates[own..]), point, 1);
+                }
+            }
+            (_, Some((left, right))) => {
+                self.node(&self.tree.nodes[left], own);
+                self.node(&self.tree.nodes[right], own);
             }
         }
+        self.candidates.truncate(own);
     }
 
-    /// Whether a point of the box can be nearer to `other` than to `closest`: the corner farthest in its direction is.
+    /// Appends those of the candidates from `first` on that may be nearest to a point of the node's box.
+    ///
+    /// With m the middle, h the half sides, c the centre closest to m and o another: the point of the box that lies
+    /// farthest in the direction from c to o is nearer to o where |m − o|² − |m − c|² < 2 Σ h |o − c|.
     #[inline]
-    fn may_prefer(&self, other: &[f64; D], closest: &[f64; D]) -> bool {
-        let corner: [f64; D] =
-            std::array::from_fn(|side| if other[side] > closest[side] { self.high[side] } else { self.low[side] });
-        squared_distance(&corner, other) < squared_distance(&corner, closest)
+    fn filter(&mut self, node: &Node<D>, first: usize) {
+        let last = self.candidates.len();
+        let mut closest = (f64::INFINITY, 0);
+        for (square, &candidate) in self.squares.iter_mut().zip(&self.candidates[first..last]) {
+            *square = squared_distance(&node.middle, &self.centres[candidate as usize]);
+            if *square < closest.0 {
+                closest = (*square, candidate);
+            }
+        }
+        let centre = &self.centres[closest.1 as usize];
+        for place in first..last {
+            let candidate = self.candidates[place];
+            let other = &self.centres[candidate as usize];
+            let reach = (0..D).fold(0.0, |reach, side| reach + node.half[side] * (other[side] - centre[side]).abs());
+            if candidate == closest.1 || self.squares[place - first] - closest.0 < 2.0 * reach {
+                self.candidates.push(candidate);
+            }
+        }
     }
 }
 
