@@ -87,6 +87,7 @@ impl Project {
             pipeline: "segments".to_owned(),
             directory: self.folder.path().to_owned(),
             file: self.path("pipeline.yaml"),
+            stale_upstream: false,
             stages,
         }
     }
