@@ -63,7 +63,9 @@ impl Client {
     }
 
     pub(super) async fn create_experiment(&self, name: &str, tags: &[Pair]) -> Result<(), DeliveryError> {
-        self.create("create the experiment", "experiments/create", json!({ "name": name, "tags": tags })).await.map(ignore)
+        self.create("create the experiment", "experiments/create", json!({ "name": name, "tags": tags }))
+            .await
+            .map(ignore)
     }
 
     /// Runs that have this tag and are not deleted.
@@ -97,8 +99,7 @@ impl Client {
         struct Answer {
             run: Run,
         }
-        let body =
-            json!({ "experiment_id": experiment_id, "run_name": name, "start_time": start_time, "tags": tags });
+        let body = json!({ "experiment_id": experiment_id, "run_name": name, "start_time": start_time, "tags": tags });
         let answer: Answer = self.create("create the run", "runs/create", body).await?;
         Ok(answer.run.info)
     }

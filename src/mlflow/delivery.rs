@@ -148,7 +148,8 @@ impl Delivery<'_> {
             self.client.log_input(&run.run_id, dataset, context).await?;
         }
         if let Some(known) = known.filter(|known| known.is_of_run) {
-            let is_quality = |metric: &&mut Metric| !metric.key.contains(['/', '_']) || QUALITY.contains(&metric.key.as_str());
+            let is_quality =
+                |metric: &&mut Metric| !metric.key.contains(['/', '_']) || QUALITY.contains(&metric.key.as_str());
             for metric in metrics.iter_mut().filter(is_quality) {
                 metric.model_id = Some(known.model_id.clone());
                 metric.dataset_name = dataset.as_ref().map(|(dataset, _)| dataset.name.clone());

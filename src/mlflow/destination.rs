@@ -69,7 +69,9 @@ impl Destination {
     /// [`DeliveryError`] where the address is not http or https, or a variable cannot be understood.
     pub fn resolve(tracking_uri: Option<&str>) -> Result<Self, DeliveryError> {
         let variable = |name: &str| std::env::var(name).ok();
-        Self::of(tracking_uri, &|name| variable(name).map(|text| text.trim().to_owned()).filter(|text| !text.is_empty()))
+        Self::of(tracking_uri, &|name| {
+            variable(name).map(|text| text.trim().to_owned()).filter(|text| !text.is_empty())
+        })
     }
 
     /// The same with an environment that answers `variable`.
@@ -193,9 +195,8 @@ mod tests {
     use super::*;
 
     fn destination(uri: Option<&str>, variables: &[(&str, &str)]) -> Result<Destination, DeliveryError> {
-        let find = |name: &str| {
-            variables.iter().find(|(variable, _)| *variable == name).map(|(_, value)| (*value).to_owned())
-        };
+        let find =
+            |name: &str| variables.iter().find(|(variable, _)| *variable == name).map(|(_, value)| (*value).to_owned());
         Destination::of(uri, &find)
     }
 

@@ -163,7 +163,7 @@ impl Entry {
 
     /// The text of a fact in the record.
     pub fn text_of(&self, kind: &str, key: &str) -> Option<&str> {
-        self.facts(kind).find(|fact| fact.key == key)?.text.as_deref()
+        self.record.iter().flatten().find(|fact| fact.kind == kind && fact.key == key)?.text.as_deref()
     }
 
     /// What tells the model of the run from all others; none where there is no record.

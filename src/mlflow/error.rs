@@ -187,7 +187,9 @@ impl DeliveryError {
             Self::Unknown { .. } => {
                 "set `MLFLOW_TRACKING_USERNAME` and `MLFLOW_TRACKING_PASSWORD`, or `MLFLOW_TRACKING_TOKEN`"
             }
-            Self::Forbidden { .. } => "ask whoever runs the server for permission to write to this experiment and model",
+            Self::Forbidden { .. } => {
+                "ask whoever runs the server for permission to write to this experiment and model"
+            }
             Self::HostRefused { host, .. } => {
                 return Some(format!(
                     "start the server with this name on its list, e.g. `mlflow server --allowed-hosts \
@@ -213,10 +215,7 @@ impl DeliveryError {
 
     /// Whether the same might go well a moment later.
     pub(super) fn is_passing(&self) -> bool {
-        matches!(
-            self,
-            Self::Unreachable { .. } | Self::Broken { .. } | Self::TooSlow { .. } | Self::Failing { .. }
-        )
+        matches!(self, Self::Unreachable { .. } | Self::Broken { .. } | Self::TooSlow { .. } | Self::Failing { .. })
     }
 
     /// Whether it is about the server or the way there, so that other entries would fare no better.

@@ -22,8 +22,12 @@ mod outbox;
 mod patience;
 mod promotion;
 mod push;
+#[cfg(test)]
+mod push_tests;
 mod receipt;
 mod registration;
+#[cfg(test)]
+mod scripted;
 mod secrets;
 mod shelf;
 mod statement;

@@ -148,10 +148,7 @@ mod tests {
     #[test]
     fn the_decision_says_why() {
         let text = decide(&fixture::entry(), &params(Promote::IfBetter, 0.02), Some(&champion(0.6))).text();
-        assert_eq!(
-            text,
-            "not champion: `silhouette` 0.616 against 0.6 of version 3; `track.promote_margin` is 0.02"
-        );
+        assert_eq!(text, "not champion: `silhouette` 0.616 against 0.6 of version 3; `track.promote_margin` is 0.02");
     }
 
     #[test]

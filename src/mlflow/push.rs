@@ -97,7 +97,8 @@ pub fn push(
     let _turn = take_turn(outbox, &limit)?;
     let client = Client::new(Transport::new(destination, patience)?);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|source| DeliveryError::File { action: "start", path: PathBuf::from("runtime"), source })?;
+    let runtime =
+        runtime.map_err(|source| DeliveryError::File { action: "start", path: PathBuf::from("runtime"), source })?;
     let result = runtime.block_on(async {
         if scope == Scope::Everything {
             limit.keep(withdraw_lost(outbox, &client)).await?;

@@ -88,15 +88,13 @@ impl Registration<'_> {
         let name = self.params.registered_model.as_str();
         let mut tags = statement::origin(self.entry);
         let note = self.entry.text_of("tag", "mlflow.note.content");
-        tags.extend(note.map(|note| Pair::new("mlflow.note.content", note.chars().take(DESCRIPTION_CHARS).collect::<String>())));
-        let params: Vec<Pair> = ["k", "algorithm", "scaling", "data_source"].iter().filter_map(|key| self.fact(key, "")).collect();
-        let model = NewModel {
-            experiment_id: &run.experiment_id,
-            name,
-            run_id: &run.run_id,
-            params: &params,
-            tags: &tags,
-        };
+        tags.extend(
+            note.map(|note| Pair::new("mlflow.note.content", note.chars().take(DESCRIPTION_CHARS).collect::<String>())),
+        );
+        let params: Vec<Pair> =
+            ["k", "algorithm", "scaling", "data_source"].iter().filter_map(|key| self.fact(key, "")).collect();
+        let model =
+            NewModel { experiment_id: &run.experiment_id, name, run_id: &run.run_id, params: &params, tags: &tags };
         let find = async || {
             let models = self.client.models_of(&run.experiment_id, &run.run_id).await?;
             Ok(models.into_iter().find(|model| model.info.name == name && model.info.source_run_id == run.run_id))

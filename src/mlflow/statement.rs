@@ -154,8 +154,7 @@ fn tags(entry: &Entry) -> Vec<Pair> {
 
 /// What makes a run or a model first-class: who, from what, at which commit.
 pub(super) fn origin(entry: &Entry) -> Vec<Pair> {
-    let mut tags =
-        vec![Pair::new("mlflow.source.name", &entry.file), Pair::new("mlflow.source.type", "LOCAL")];
+    let mut tags = vec![Pair::new("mlflow.source.name", &entry.file), Pair::new("mlflow.source.type", "LOCAL")];
     if let Some(user) = &entry.user {
         tags.push(Pair::new("mlflow.user", user));
     }
@@ -284,7 +283,11 @@ mod tests {
         let mut entry = fixture::entry();
         let long = "ä".repeat(7000);
         let fact = |kind: &str| Fact {
-            kind: kind.to_owned(), key: "long".to_owned(), text: Some(long.clone()), value: None, step: None,
+            kind: kind.to_owned(),
+            key: "long".to_owned(),
+            text: Some(long.clone()),
+            value: None,
+            step: None,
         };
         entry.record.as_mut().unwrap().extend([fact("param"), fact("tag")]);
         let statement = Statement::of(&entry);
@@ -304,7 +307,9 @@ mod tests {
         let statement = Statement::of(&entry);
         assert_eq!((statement.status, statement.dataset), ("FAILED", None));
         assert_eq!(value(&statement.tags, "segpipe.failed_stage"), "my_train");
-        assert!(value(&statement.tags, "mlflow.note.content").contains("| my_train | failed | 0.25 | k is too \\| large |"));
+        assert!(
+            value(&statement.tags, "mlflow.note.content").contains("| my_train | failed | 0.25 | k is too \\| large |")
+        );
         assert_eq!(statement.run_name, "shop-0123abcd");
     }
 

@@ -145,12 +145,13 @@ impl Transport {
         let limit = self.patience.request;
         Ok(match &call.body {
             Body::Empty => (request, limit),
-            Body::Json(value) => (request.header(header::CONTENT_TYPE, "application/json").body(value.to_string()), limit),
+            Body::Json(value) => {
+                (request.header(header::CONTENT_TYPE, "application/json").body(value.to_string()), limit)
+            }
             Body::Bytes(bytes) => (request.body(bytes.clone()), self.patience.request_of(bytes.len() as u64)),
             Body::File(path, bytes) => {
                 let file = tokio::fs::File::open(path).await;
-                let file = file
-                    .map_err(|source| DeliveryError::File { action: "read", path: path.clone(), source })?;
+                let file = file.map_err(|source| DeliveryError::File { action: "read", path: path.clone(), source })?;
                 (request.header(header::CONTENT_LENGTH, *bytes).body(file), self.patience.request_of(*bytes))
             }
         })
@@ -183,12 +184,20 @@ impl Transport {
                 DeliveryError::HostRefused { server, host: self.destination.host() }
             }
             StatusCode::FORBIDDEN => DeliveryError::Forbidden { server, call, message },
-            StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT => {
-                DeliveryError::Failing { server, call, status: status.as_u16(), message, retry_after: retry_after(answer.headers()) }
-            }
-            _ if status.is_server_error() && status != StatusCode::NOT_IMPLEMENTED => {
-                DeliveryError::Failing { server, call, status: status.as_u16(), message, retry_after: retry_after(answer.headers()) }
-            }
+            StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT => DeliveryError::Failing {
+                server,
+                call,
+                status: status.as_u16(),
+                message,
+                retry_after: retry_after(answer.headers()),
+            },
+            _ if status.is_server_error() && status != StatusCode::NOT_IMPLEMENTED => DeliveryError::Failing {
+                server,
+                call,
+                status: status.as_u16(),
+                message,
+                retry_after: retry_after(answer.headers()),
+            },
             _ if status.is_redirection() => DeliveryError::Moved { server, to: location(answer.headers()) },
             StatusCode::NOT_FOUND if code.is_empty() => {
                 let problem = format!("it does not know `{call}` (404)");
@@ -259,7 +268,10 @@ mod tests {
     #[test]
     fn what_a_server_says_is_one_short_line() {
         let json = said(br#"{"error_code":"INVALID_PARAMETER_VALUE","message":"no\n such  thing at http://a:b@h"}"#);
-        assert_eq!((json.code.as_str(), json.message.as_str()), ("INVALID_PARAMETER_VALUE", "no such thing at http://h"));
+        assert_eq!(
+            (json.code.as_str(), json.message.as_str()),
+            ("INVALID_PARAMETER_VALUE", "no such thing at http://h")
+        );
         let page = said(b"<!doctype html><title>500</title>");
         assert_eq!(page.message, "the answer is a web page");
         assert_eq!(said(b"Permission denied").message, "Permission denied");
