@@ -201,9 +201,10 @@ impl Client {
         self.create("link the model to the run", "runs/outputs", body).await.map(ignore)
     }
 
+    /// May be repeated: a name is taken only once.
     pub(super) async fn create_registered_model(&self, name: &str, description: &str) -> Result<(), DeliveryError> {
         let body = json!({ "name": name, "description": description });
-        self.create("register the model", "registered-models/create", body).await.map(ignore)
+        self.post("register the model", "registered-models/create", body).await.map(ignore)
     }
 
     /// Versions of a model that have this tag, the first one first.

@@ -340,7 +340,8 @@ fn two_pushers_take_turns() {
         threads.into_iter().map(|thread| thread.join().unwrap()).sum()
     });
     assert_eq!(delivered, 4);
-    assert_eq!((scene.server.kept().runs.len(), scene.server.kept().versions.len()), (4, 1));
+    let kept = scene.server.kept();
+    assert_eq!((kept.runs.len(), kept.versions.len()), (4, 1));
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Stages that fail, and disks that refuse.
 
 use std::fs;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
