@@ -16,6 +16,7 @@ import mlflow
 import numpy as np
 import pandas as pd
 from mlflow import MlflowClient
+from mlflow.server import get_app_client
 
 CLIENT = MlflowClient()
 KEY = "segpipe.run_key"
@@ -34,6 +35,10 @@ def run_of(key):
 
 def facts(entry, kind):
     return [fact for fact in entry["record"] if fact["kind"] == kind]
+
+
+def model_id(version):
+    return version.source.removeprefix("models:/")
 
 
 def is_finite(fact):
@@ -103,7 +108,7 @@ def check_model(entry, run, project, version, is_of_run):
     found = CLIENT.get_model_version_by_alias(name, "champion")
     assert str(found.version) == version, found
     assert found.tags["segpipe.promotion"].startswith("champion: ") and "Model card" in found.description
-    sources = [f"models:/{name}@champion", f"models:/{found.model_id}"]
+    sources = [f"models:/{name}@champion", f"models:/{model_id(found)}"]
     if is_of_run:
         sources.append(f"runs:/{run.info.run_id}/{name}")
     for source in sources:
@@ -112,7 +117,7 @@ def check_model(entry, run, project, version, is_of_run):
         predicted = predicted["segment"] if hasattr(predicted, "columns") else predicted
         assert np.array_equal(np.asarray(predicted), segments(project)), source
     assert model.metadata.signature.inputs.input_names() == ["recency", "frequency", "monetary"]
-    logged = CLIENT.get_logged_model(found.model_id)
+    logged = CLIENT.get_logged_model(model_id(found))
     assert logged.status.name == "READY" and logged.source_run_id == run.info.run_id
     assert {metric.key for metric in logged.metrics} >= {"silhouette", "davies_bouldin"}, logged.metrics
 
@@ -155,7 +160,7 @@ def complete(prefix):
             len(models),
             len(runs),
         )
-        assert {version.model_id for version in versions} == {model.model_id for model in models}
+        assert {model_id(version) for version in versions} == {model.model_id for model in models}
         if prefix != "whole":
             newest = max(int(version.version) for version in versions)
             assert int(CLIENT.get_model_version_by_alias(experiment.name, "champion").version) == newest
@@ -220,7 +225,7 @@ def folder_experiment(database, name, folder):
 
 def user(name, password):
     """Makes a user, who may read."""
-    mlflow.server.get_app_client("basic-auth", mlflow.get_tracking_uri()).create_user(name, password)
+    get_app_client("basic-auth", mlflow.get_tracking_uri()).create_user(name, password)
 
 
 QUESTIONS = [whole, complete, champion, serve, size, delete_run, delete_experiment, folder_experiment, user]

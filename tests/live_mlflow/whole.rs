@@ -30,6 +30,7 @@ impl Project {
     fn new() -> Self {
         let project = Self { folder: tempfile::tempdir().unwrap() };
         std::fs::write(project.path("pipeline.yaml"), PIPELINE).unwrap();
+        std::fs::create_dir(project.path("data")).unwrap();
         project
             .well("http://127.0.0.1:9", &["simulate", "--customers", "300", "--seed", "7", "--out", "data/shop.csv"]);
         project
