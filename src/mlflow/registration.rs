@@ -58,8 +58,8 @@ impl Registration<'_> {
         let Some(identity) = self.entry.model_identity().filter(|_| is_complete) else { return Ok(None) };
         let known = match self.find_version(identity).await? {
             Some(version) => {
-                let (model_id, is_of_run) = (version.model_id.clone(), version.run_id == run.run_id);
-                Known { model_id, is_of_run, version: Some(version) }
+                let (model_id, is_of_run) = (version.model_id().unwrap_or_default(), version.run_id == run.run_id);
+                Known { model_id: model_id.to_owned(), is_of_run, version: Some(version) }
             }
             None => Known { model_id: self.logged_model(run).await?, is_of_run: true, version: None },
         };
@@ -77,7 +77,8 @@ impl Registration<'_> {
     async fn find_version(&self, identity: &str) -> Result<Option<Version>, DeliveryError> {
         let versions = self.client.versions_with(&self.params.registered_model, IDENTITY, identity).await?;
         for version in versions {
-            if !version.model_id.is_empty() && self.client.model(&version.model_id).await?.is_some() {
+            let Some(model_id) = version.model_id() else { continue };
+            if self.client.model(model_id).await?.is_some() {
                 return Ok(Some(version));
             }
         }

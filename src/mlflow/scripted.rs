@@ -172,6 +172,13 @@ fn missing() -> (u16, Value) {
     (404, json!({ "error_code": "RESOURCE_DOES_NOT_EXIST", "message": "not found" }))
 }
 
+/// A version as MLflow shows it.
+fn shown(version: &Value) -> Value {
+    let mut version = version.clone();
+    version.as_object_mut().unwrap().shift_remove("model_id");
+    version
+}
+
 fn has_tag(tags: &Value, value: &str) -> bool {
     tags.as_array().is_some_and(|tags| tags.iter().any(|tag| tag["value"] == value))
 }
@@ -290,14 +297,14 @@ impl Kept {
             }
             ("GET", "model-versions/search") => {
                 let value = wanted(&query("filter"));
-                let found = self.versions.iter().filter(|version| has_tag(&version["tags"], &value));
+                let found = self.versions.iter().filter(|version| has_tag(&version["tags"], &value)).map(shown);
                 (200, json!({ "model_versions": found.collect::<Vec<_>>() }))
             }
             ("POST", "model-versions/create") => {
                 let mut version = body.clone();
                 version["version"] = json!((self.versions.len() + 1).to_string());
                 self.versions.push(version.clone());
-                (200, json!({ "model_version": version }))
+                (200, json!({ "model_version": shown(&version) }))
             }
             ("GET", "model-versions/get") => self.version(&query("version")),
             ("POST", "model-versions/set-tag") => (200, json!({})),
@@ -325,7 +332,7 @@ impl Kept {
 
     fn version(&self, number: &str) -> (u16, Value) {
         let version = self.versions.iter().find(|version| version["version"] == number);
-        version.map_or_else(missing, |version| (200, json!({ "model_version": version })))
+        version.map_or_else(missing, |version| (200, json!({ "model_version": shown(version) })))
     }
 
     /// Runs that are not deleted.

@@ -121,13 +121,19 @@ pub(super) struct Version {
     pub(super) version: String,
     #[serde(default)]
     pub(super) run_id: String,
+    /// `models:/` and the logged model's id. There is a field for the id too, which no search fills in.
     #[serde(default)]
-    pub(super) model_id: String,
+    pub(super) source: String,
     #[serde(default)]
     pub(super) tags: Vec<Pair>,
 }
 
 impl Version {
+    /// The logged model that it is a version of, where it is one.
+    pub(super) fn model_id(&self) -> Option<&str> {
+        self.source.strip_prefix("models:/").filter(|id| id.starts_with("m-"))
+    }
+
     /// For comparing; versions count from 1.
     pub(super) fn number(&self) -> u64 {
         self.version.parse().unwrap_or(u64::MAX)
