@@ -147,9 +147,9 @@ impl Tracking {
         let text = format!("not tracked yet: {why}; {} in `{}` for `segpipe push`", waiting(count), place.display());
         // Who named no server need not miss one.
         if is_chosen {
-            printer.warn(&text)
+            printer.warn(&text);
         } else {
-            printer.say(&text)
+            printer.say(&text);
         }
         exit_code
     }
@@ -162,6 +162,8 @@ fn waiting(count: usize) -> String {
 /// Where a run is, and what became of its model.
 fn described(receipt: &Receipt) -> String {
     match &receipt.model {
+        // A project that went back to a result of which the server never heard, or has nothing any more.
+        None if receipt.run_id.is_empty() => format!("{} has no version with this model to go back to", receipt.url),
         Some(model) => format!("{}, {} version {}, {}", receipt.url, model.name, model.version, model.decision),
         None => receipt.url.clone(),
     }

@@ -1,8 +1,9 @@
-//! MLflow's REST API, one method per call.
+//! MLflow's REST API, one method per call: experiments, runs, files. Models are in `registry`.
 //!
 //! For: `delivery` and what belongs to it. Not for: in which order to call. A thing that is not there is `None`, not
 //! an error. Calls that create are sent once; whoever creates searches first, and again where one is uncertain.
 
+use std::fmt::Write;
 use std::path::Path;
 
 use reqwest::Method;
@@ -12,31 +13,13 @@ use serde_json::{Value, json};
 
 use super::error::DeliveryError;
 use super::transport::{Body, Call, Transport};
-use super::wire::{Dataset, Experiment, ListedFile, LoggedModel, Metric, Pair, Run, RunInfo, Version};
+use super::wire::{Dataset, Experiment, ListedFile, Metric, Pair, Run, RunInfo};
 
-const API: &str = "api/2.0/mlflow";
+pub(super) const API: &str = "api/2.0/mlflow";
 const FILES: &str = "api/2.0/mlflow-artifacts/artifacts";
 
 /// Most runs or versions that are looked at where there should be one.
-const FEW: u32 = 20;
-
-/// What a new logged model is.
-pub(super) struct NewModel<'a> {
-    pub(super) experiment_id: &'a str,
-    pub(super) name: &'a str,
-    pub(super) run_id: &'a str,
-    pub(super) params: &'a [Pair],
-    pub(super) tags: &'a [Pair],
-}
-
-/// What a new version is.
-pub(super) struct NewVersion<'a> {
-    pub(super) name: &'a str,
-    pub(super) model_id: &'a str,
-    pub(super) run_id: &'a str,
-    pub(super) description: &'a str,
-    pub(super) tags: &'a [Pair],
-}
+pub(super) const FEW: u32 = 20;
 
 /// A server's API.
 pub(super) struct Client {
@@ -162,125 +145,23 @@ impl Client {
         self.put(path, Body::Bytes(bytes)).await
     }
 
-    /// Logged models that came of a run.
-    pub(super) async fn models_of(&self, experiment_id: &str, run_id: &str) -> Result<Vec<LoggedModel>, DeliveryError> {
-        #[derive(Deserialize)]
-        struct Answer {
-            #[serde(default)]
-            models: Vec<LoggedModel>,
-        }
-        let body = json!({ "experiment_ids": [experiment_id], "filter": format!("source_run_id = '{run_id}'") });
-        let answer: Answer = self.post("search the logged model", "logged-models/search", body).await?;
-        Ok(answer.models)
-    }
-
-    pub(super) async fn create_model(&self, model: &NewModel<'_>) -> Result<LoggedModel, DeliveryError> {
-        let body = json!({
-            "experiment_id": model.experiment_id, "name": model.name, "model_type": "onnx",
-            "source_run_id": model.run_id, "params": model.params, "tags": model.tags,
-        });
-        let answer: ModelAnswer = self.create("create the logged model", "logged-models", body).await?;
-        Ok(answer.model)
-    }
-
-    pub(super) async fn model(&self, model_id: &str) -> Result<Option<LoggedModel>, DeliveryError> {
-        let path = format!("{API}/logged-models/{}", encoded(model_id));
-        let answer: Option<ModelAnswer> = present(self.get("read the logged model", path).await)?;
-        Ok(answer.map(|answer| answer.model))
-    }
-
-    pub(super) async fn finish_model(&self, model_id: &str) -> Result<(), DeliveryError> {
-        let body = json!({ "model_id": model_id, "status": "LOGGED_MODEL_READY" });
-        let path = format!("logged-models/{}", encoded(model_id));
-        self.call("finish the logged model", Method::PATCH, &path, body, true).await.map(ignore)
-    }
-
-    /// Links a model to a run; a second time is refused by the server.
-    pub(super) async fn link_model(&self, run_id: &str, model_id: &str) -> Result<(), DeliveryError> {
-        let body = json!({ "run_id": run_id, "models": [{ "model_id": model_id, "step": 0 }] });
-        self.create("link the model to the run", "runs/outputs", body).await.map(ignore)
-    }
-
-    /// May be repeated: a name is taken only once.
-    pub(super) async fn create_registered_model(&self, name: &str, description: &str) -> Result<(), DeliveryError> {
-        let body = json!({ "name": name, "description": description });
-        self.post("register the model", "registered-models/create", body).await.map(ignore)
-    }
-
-    /// Versions of a model that have this tag, the first one first.
-    pub(super) async fn versions_with(
-        &self,
-        name: &str,
-        tag: &str,
-        value: &str,
-    ) -> Result<Vec<Version>, DeliveryError> {
-        #[derive(Deserialize)]
-        struct Answer {
-            #[serde(default)]
-            model_versions: Vec<Version>,
-        }
-        let filter = format!("name = '{name}' and tags.`{tag}` = '{value}'");
-        let path = format!("{API}/model-versions/search?max_results={FEW}&filter={}", encoded(&filter));
-        let answer: Answer = self.get("search the version", path).await?;
-        let mut versions = answer.model_versions;
-        versions.sort_by_key(Version::number);
-        Ok(versions)
-    }
-
-    pub(super) async fn create_version(&self, version: &NewVersion<'_>) -> Result<Version, DeliveryError> {
-        let body = json!({
-            "name": version.name, "source": format!("models:/{}", version.model_id), "model_id": version.model_id,
-            "run_id": version.run_id, "description": version.description, "tags": version.tags,
-        });
-        let answer: VersionAnswer = self.create("create the version", "model-versions/create", body).await?;
-        Ok(answer.model_version)
-    }
-
-    pub(super) async fn version(&self, name: &str, version: &str) -> Result<Option<Version>, DeliveryError> {
-        let path = format!("{API}/model-versions/get?name={}&version={}", encoded(name), encoded(version));
-        let answer: Option<VersionAnswer> = present(self.get("read the version", path).await)?;
-        Ok(answer.map(|answer| answer.model_version))
-    }
-
-    pub(super) async fn delete_version(&self, name: &str, version: &str) -> Result<(), DeliveryError> {
-        let body = json!({ "name": name, "version": version });
-        let call = self.call("delete a second version", Method::DELETE, "model-versions/delete", body, true);
-        call.await.map(ignore)
-    }
-
-    pub(super) async fn tag_version(&self, name: &str, version: &str, tag: &Pair) -> Result<(), DeliveryError> {
-        let body = json!({ "name": name, "version": version, "key": tag.key, "value": tag.value });
-        self.post("tag the version", "model-versions/set-tag", body).await.map(ignore)
-    }
-
-    /// The version that an alias names.
-    pub(super) async fn aliased(&self, name: &str, alias: &str) -> Result<Option<Version>, DeliveryError> {
-        let path = format!("{API}/registered-models/alias?name={}&alias={}", encoded(name), encoded(alias));
-        let answer: Result<VersionAnswer, DeliveryError> = self.get("read the alias", path).await;
-        match answer {
-            // What is missing is called invalid here.
-            Err(DeliveryError::Refused { status: 400, code, .. }) if code == "INVALID_PARAMETER_VALUE" => Ok(None),
-            other => Ok(present(other)?.map(|answer| answer.model_version)),
-        }
-    }
-
-    pub(super) async fn set_alias(&self, name: &str, alias: &str, version: &str) -> Result<(), DeliveryError> {
-        let body = json!({ "name": name, "alias": alias, "version": version });
-        self.post("set the alias", "registered-models/alias", body).await.map(ignore)
-    }
-
-    async fn get<T: DeserializeOwned>(&self, name: &'static str, path: String) -> Result<T, DeliveryError> {
+    pub(super) async fn get<T: DeserializeOwned>(&self, name: &'static str, path: String) -> Result<T, DeliveryError> {
         let call = Call { name, method: Method::GET, path, body: Body::Empty, is_repeatable: true };
         self.transport.ask(call).await
     }
 
     /// A call that may be repeated.
-    async fn post<T: DeserializeOwned>(&self, name: &'static str, path: &str, body: Value) -> Result<T, DeliveryError> {
+    pub(super) async fn post<T: DeserializeOwned>(
+        &self,
+        name: &'static str,
+        path: &str,
+        body: Value,
+    ) -> Result<T, DeliveryError> {
         self.call(name, Method::POST, path, body, true).await
     }
 
     /// A call that may not.
-    async fn create<T: DeserializeOwned>(
+    pub(super) async fn create<T: DeserializeOwned>(
         &self,
         name: &'static str,
         path: &str,
@@ -289,7 +170,7 @@ impl Client {
         self.call(name, Method::POST, path, body, false).await
     }
 
-    async fn call<T: DeserializeOwned>(
+    pub(super) async fn call<T: DeserializeOwned>(
         &self,
         name: &'static str,
         method: Method,
@@ -308,18 +189,8 @@ impl Client {
     }
 }
 
-#[derive(Deserialize)]
-struct ModelAnswer {
-    model: LoggedModel,
-}
-
-#[derive(Deserialize)]
-struct VersionAnswer {
-    model_version: Version,
-}
-
 /// What is not there is none.
-fn present<T>(result: Result<T, DeliveryError>) -> Result<Option<T>, DeliveryError> {
+pub(super) fn present<T>(result: Result<T, DeliveryError>) -> Result<Option<T>, DeliveryError> {
     match result {
         Ok(found) => Ok(Some(found)),
         Err(error) if error.is_absence() => Ok(None),
@@ -328,17 +199,16 @@ fn present<T>(result: Result<T, DeliveryError>) -> Result<Option<T>, DeliveryErr
 }
 
 /// Answers of which nothing is needed.
-#[expect(clippy::needless_pass_by_value, reason = "it is for `map`, and fixes what the answer is read as")]
-fn ignore(_answer: Value) {}
+pub(super) fn ignore(_answer: Value) {}
 
 /// Percent-encoded for any place in an address.
-fn encoded(text: &str) -> String {
+pub(super) fn encoded(text: &str) -> String {
     let mut out = String::new();
     for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
             out.push(char::from(byte));
         } else {
-            out.push_str(&format!("%{byte:02X}"));
+            let _ = write!(out, "%{byte:02X}");
         }
     }
     out

@@ -92,7 +92,7 @@ impl Delivery<'_> {
         let experiment = found_or_created(self.client, find, create).await?;
         let server = || self.client.transport().destination().shown();
         if experiment.lifecycle_stage == "deleted" {
-            let (name, id) = (name.to_owned(), experiment.experiment_id);
+            let (name, id) = (name.to_owned(), experiment.id);
             return Err(DeliveryError::DeletedExperiment { server: server(), name, id });
         }
         // Before there is a run that would stay without its files.
@@ -101,7 +101,7 @@ impl Delivery<'_> {
     }
 
     async fn run(&self, experiment: &Experiment) -> Result<RunInfo, DeliveryError> {
-        let (id, name) = (&experiment.experiment_id, Statement::of(self.entry).run_name);
+        let (id, name) = (&experiment.id, Statement::of(self.entry).run_name);
         let tags = Statement::birth_tags(self.entry);
         let find = async || self.find_run(id).await;
         let create = async || self.client.create_run(id, &name, self.entry.started_ms, &tags).await.map(Some);
@@ -120,7 +120,7 @@ impl Delivery<'_> {
     }
 
     async fn remove_second_runs(&self, experiment: &Experiment, kept: &str) -> Result<(), DeliveryError> {
-        let runs = self.client.runs_with(&experiment.experiment_id, RUN_KEY, &self.entry.key).await?;
+        let runs = self.client.runs_with(&experiment.id, RUN_KEY, &self.entry.key).await?;
         for run in runs.iter().filter(|run| run.run_id != kept) {
             self.client.delete_run(&run.run_id).await?;
         }
@@ -148,8 +148,7 @@ impl Delivery<'_> {
             self.client.log_input(&run.run_id, dataset, context).await?;
         }
         if let Some(known) = known.filter(|known| known.is_of_run) {
-            let is_quality =
-                |metric: &&mut Metric| !metric.key.contains(['/', '_']) || QUALITY.contains(&metric.key.as_str());
+            let is_quality = |metric: &&mut Metric| QUALITY.contains(&metric.key.as_str());
             for metric in metrics.iter_mut().filter(is_quality) {
                 metric.model_id = Some(known.model_id.clone());
                 metric.dataset_name = dataset.as_ref().map(|(dataset, _)| dataset.name.clone());
@@ -176,8 +175,8 @@ impl Delivery<'_> {
     }
 }
 
-/// Metrics of a model whose names have more than one word.
-const QUALITY: [&str; 3] = ["calinski_harabasz", "davies_bouldin", "name_stability"];
+/// Metrics that tell how good a model is.
+const QUALITY: [&str; 5] = ["silhouette", "calinski_harabasz", "davies_bouldin", "inertia", "name_stability"];
 
 /// The page of a run.
 pub(super) fn url(client: &Client, run: &RunInfo) -> String {

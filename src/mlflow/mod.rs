@@ -6,7 +6,8 @@
 //!
 //! [`Destination`] says where, [`Patience`] how long. `push` takes entries one by one; `delivery` makes an entry's run
 //! with what `statement` says of it, `registration` its model with the files of `model_files` and the aliases that
-//! `promotion` decides about. `client` has one method per call of MLflow's API, `transport` sends it.
+//! `promotion` decides about. `client` and `registry` have one method
+//! per call of MLflow's API, `transport` sends it.
 
 mod artifacts;
 mod client;
@@ -26,6 +27,7 @@ mod push;
 mod push_tests;
 mod receipt;
 mod registration;
+mod registry;
 #[cfg(test)]
 mod scripted;
 mod secrets;

@@ -134,12 +134,12 @@ mod tests {
 
     #[test]
     fn models_of_different_data_policy_scaling_or_k_are_not_compared() {
-        for index in 0..3 {
+        for (index, fact) in COMPARED.into_iter().enumerate() {
             let mut other = champion(0.1);
             other.facts[index] = Some("other".to_owned());
-            assert!(!is_promoted(Promote::IfBetter, 0.0, Some(&other)), "{}", COMPARED[index]);
+            assert!(!is_promoted(Promote::IfBetter, 0.0, Some(&other)), "{fact}");
             other.facts[index] = None;
-            assert!(!is_promoted(Promote::IfBetter, 0.0, Some(&other)), "{}", COMPARED[index]);
+            assert!(!is_promoted(Promote::IfBetter, 0.0, Some(&other)), "{fact}");
         }
         let unmeasured = Champion { value: None, ..champion(0.1) };
         assert!(!is_promoted(Promote::IfBetter, 0.0, Some(&unmeasured)));

@@ -116,8 +116,7 @@ fn whichever_request_is_cut_before_or_after_the_server_acted_the_next_push_compl
         let scene = Scene::new();
         scene.seal(1, |_| ());
         scene.push();
-        let requests = scene.server.kept().requests.clone();
-        requests
+        scene.server.kept().requests.clone()
     };
     assert!(requests.len() > 20, "{requests:?}");
     for (index, name) in requests.iter().enumerate() {

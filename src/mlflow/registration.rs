@@ -10,13 +10,14 @@ use std::path::Path;
 use segpipe_stages::contract::RunStatus;
 use segpipe_stages::track::TrackParams;
 
-use super::client::{Client, NewModel, NewVersion};
+use super::client::Client;
 use super::delivery::{found_or_created, url};
 use super::entry::{Entry, FILES};
 use super::error::DeliveryError;
 use super::model_files::{Described, MODEL_JSON, ONNX};
 use super::promotion::{self, COMPARED, Champion, Decision};
 use super::receipt::{ModelReceipt, Receipt};
+use super::registry::{NewModel, NewVersion};
 use super::shelf::Shelf;
 use super::statement::{self, RUN_KEY};
 use super::wire::{LoggedModel, Pair, RunInfo, Version, value_of};
@@ -139,7 +140,7 @@ impl Registration<'_> {
     fn receipt(&self, version: &Version, decision: &Decision) -> ModelReceipt {
         ModelReceipt {
             name: self.params.registered_model.clone(),
-            version: version.version.clone(),
+            version: version.id.clone(),
             is_champion: decision.is_champion,
             decision: decision.text(),
         }
@@ -167,11 +168,11 @@ impl Registration<'_> {
     async fn remove_second_versions(&self, kept: &Version, identity: &str) -> Result<(), DeliveryError> {
         let name = self.params.registered_model.as_str();
         let is_own = |version: &&Version| {
-            version.version != kept.version && value_of(&version.tags, RUN_KEY) == Some(self.entry.key.as_str())
+            version.id != kept.id && value_of(&version.tags, RUN_KEY) == Some(self.entry.key.as_str())
         };
         let versions = self.client.versions_with(name, IDENTITY, identity).await?;
         for version in versions.iter().filter(is_own) {
-            self.client.delete_version(name, &version.version).await?;
+            self.client.delete_version(name, &version.id).await?;
         }
         Ok(())
     }
@@ -191,26 +192,26 @@ impl Registration<'_> {
     /// Moves the aliases that are to be moved and says so on the version.
     async fn promote(&self, version: &Version) -> Result<Decision, DeliveryError> {
         let name = self.params.registered_model.as_str();
+        let champion = self.client.aliased(name, CHAMPION).await?;
+        let is_champion = champion.as_ref().is_some_and(|champion| champion.id == version.id);
         let decision = match promotion::obstacle(self.entry, self.is_superseded) {
+            _ if is_champion => Decision::yes("it is already"),
             Some(obstacle) => Decision::no(obstacle),
-            None => self.decide(version).await?,
+            None => self.decide(version, champion).await?,
         };
-        self.client.tag_version(name, &version.version, &Pair::new("segpipe.promotion", decision.text())).await?;
-        if decision.is_champion {
-            self.client.set_alias(name, CHAMPION, &version.version).await?;
+        self.client.tag_version(name, &version.id, &Pair::new("segpipe.promotion", decision.text())).await?;
+        if decision.is_champion && !is_champion {
+            self.client.set_alias(name, CHAMPION, &version.id).await?;
         }
         Ok(decision)
     }
 
     /// A version that this entry made is the challenger; whether it is the champion is for the rules to say.
-    async fn decide(&self, version: &Version) -> Result<Decision, DeliveryError> {
-        let name = self.params.registered_model.as_str();
+    async fn decide(&self, version: &Version, champion: Option<Version>) -> Result<Decision, DeliveryError> {
         if value_of(&version.tags, RUN_KEY) == Some(self.entry.key.as_str()) {
-            self.client.set_alias(name, CHALLENGER, &version.version).await?;
+            self.client.set_alias(&self.params.registered_model, CHALLENGER, &version.id).await?;
         }
-        let champion = self.client.aliased(name, CHAMPION).await?;
         let champion = match champion {
-            Some(champion) if champion.version == version.version => return Ok(Decision::yes("it is already")),
             Some(champion) => Some(self.champion(champion).await?),
             None => None,
         };
@@ -223,7 +224,7 @@ impl Registration<'_> {
         let metrics = run.iter().flat_map(|run| &run.data.metrics);
         let value = metrics.filter(|found| found.key == metric).map(|found| found.value).next();
         let facts = COMPARED.map(|key| value_of(&version.tags, &format!("segpipe.{key}")).map(String::from));
-        Ok(Champion { version: version.version, facts, value })
+        Ok(Champion { version: version.id, facts, value })
     }
 
     /// Lets the aliases follow a project that went back to an earlier result, which has its run and version already.

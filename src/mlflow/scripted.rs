@@ -86,6 +86,12 @@ struct Request {
     body: Vec<u8>,
 }
 
+impl Request {
+    fn query(&self, name: &str) -> String {
+        self.query.get(name).cloned().unwrap_or_default()
+    }
+}
+
 fn serve(stream: &TcpStream, kept: &Mutex<Kept>, script: &Mutex<Box<Script>>) {
     let Some(request) = read(stream) else { return };
     let name = format!("{} {}", request.method, request.path);
@@ -168,6 +174,10 @@ fn wanted(filter: &str) -> String {
     filter.trim_end_matches('\'').rsplit('\'').next().unwrap().to_owned()
 }
 
+fn exists() -> (u16, Value) {
+    (400, json!({ "error_code": "RESOURCE_ALREADY_EXISTS", "message": "it exists" }))
+}
+
 fn missing() -> (u16, Value) {
     (404, json!({ "error_code": "RESOURCE_DOES_NOT_EXIST", "message": "not found" }))
 }
@@ -196,11 +206,17 @@ impl Kept {
         }
         let Some(path) = request.path.strip_prefix("/api/2.0/mlflow/") else { return missing() };
         let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
-        let query = |name: &str| request.query.get(name).cloned().unwrap_or_default();
-        let exists = (400, json!({ "error_code": "RESOURCE_ALREADY_EXISTS", "message": "it exists" }));
+        if path.starts_with("experiments") || path.starts_with("runs") {
+            self.answer_of_runs(request, path, &body)
+        } else {
+            self.answer_of_models(request, path, &body)
+        }
+    }
+
+    fn answer_of_runs(&mut self, request: &Request, path: &str, body: &Value) -> (u16, Value) {
         match (request.method.as_str(), path) {
             ("GET", "experiments/get-by-name") => {
-                let index = self.experiments.iter().position(|name| *name == query("experiment_name"));
+                let index = self.experiments.iter().position(|name| *name == request.query("experiment_name"));
                 index.map_or_else(missing, |index| {
                     let (id, at) = (index.to_string(), format!("mlflow-artifacts:/{index}"));
                     (200, json!({ "experiment": { "experiment_id": id, "artifact_location": at } }))
@@ -209,7 +225,7 @@ impl Kept {
             ("POST", "experiments/create") => {
                 let name = body["name"].as_str().unwrap().to_owned();
                 if self.experiments.contains(&name) {
-                    return exists;
+                    return exists();
                 }
                 self.experiments.push(name);
                 (200, json!({ "experiment_id": "0" }))
@@ -235,7 +251,9 @@ impl Kept {
                 self.runs.push(run.clone());
                 (200, json!({ "run": run }))
             }
-            ("GET", "runs/get") => self.run(&query("run_id")).map_or_else(missing, |run| (200, json!({ "run": run }))),
+            ("GET", "runs/get") => {
+                self.run(&request.query("run_id")).map_or_else(missing, |run| (200, json!({ "run": run })))
+            }
             ("POST", "runs/delete") => {
                 self.run(body["run_id"].as_str().unwrap()).unwrap()["info"]["lifecycle_stage"] = json!("deleted");
                 (200, json!({}))
@@ -267,6 +285,12 @@ impl Kept {
                 outputs.push(body["models"][0].clone());
                 (200, json!({}))
             }
+            other => panic!("nobody answers {other:?}"),
+        }
+    }
+
+    fn answer_of_models(&mut self, request: &Request, path: &str, body: &Value) -> (u16, Value) {
+        match (request.method.as_str(), path) {
             ("POST", "logged-models/search") => {
                 let run = wanted(body["filter"].as_str().unwrap());
                 let found = self.models.iter().filter(|model| model["info"]["source_run_id"] == run.as_str());
@@ -290,13 +314,13 @@ impl Kept {
             ("POST", "registered-models/create") => {
                 let name = body["name"].as_str().unwrap().to_owned();
                 if self.registered.contains(&name) {
-                    return exists;
+                    return exists();
                 }
                 self.registered.push(name);
                 (200, json!({}))
             }
             ("GET", "model-versions/search") => {
-                let value = wanted(&query("filter"));
+                let value = wanted(&request.query("filter"));
                 let found = self.versions.iter().filter(|version| has_tag(&version["tags"], &value)).map(shown);
                 (200, json!({ "model_versions": found.collect::<Vec<_>>() }))
             }
@@ -306,9 +330,9 @@ impl Kept {
                 self.versions.push(version.clone());
                 (200, json!({ "model_version": shown(&version) }))
             }
-            ("GET", "model-versions/get") => self.version(&query("version")),
+            ("GET", "model-versions/get") => self.version(&request.query("version")),
             ("POST", "model-versions/set-tag") => (200, json!({})),
-            ("GET", "registered-models/alias") => match self.aliases.get(&query("alias")).cloned() {
+            ("GET", "registered-models/alias") => match self.aliases.get(&request.query("alias")).cloned() {
                 Some(version) => self.version(&version),
                 None => (400, json!({ "error_code": "INVALID_PARAMETER_VALUE", "message": "no alias" })),
             },

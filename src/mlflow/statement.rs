@@ -4,6 +4,7 @@
 //! limits are kept here: it would cut long values without a word and refuse a batch for one number.
 
 use std::collections::BTreeMap;
+use std::fmt::Write;
 
 use segpipe_stages::contract::RunStatus;
 use serde_json::{Value, json};
@@ -182,7 +183,7 @@ fn note(entry: &Entry) -> String {
     let mut text = format!("{word}\n\n| stage | outcome | seconds | why |\n|---|---|---:|---|\n");
     for stage in &entry.stages {
         let reason = stage.reason.as_deref().unwrap_or_default().replace('|', "\\|").replace('\n', " ");
-        text.push_str(&format!("| {} | {} | {:.2} | {reason} |\n", stage.name, stage.outcome, stage.seconds));
+        let _ = writeln!(text, "| {} | {} | {:.2} | {reason} |", stage.name, stage.outcome, stage.seconds);
     }
     text
 }

@@ -45,7 +45,8 @@ pub(super) struct Metric {
 /// An experiment.
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct Experiment {
-    pub(super) experiment_id: String,
+    #[serde(rename = "experiment_id")]
+    pub(super) id: String,
     #[serde(default)]
     pub(super) artifact_location: String,
     #[serde(default)]
@@ -118,7 +119,8 @@ pub(super) struct LoggedModelInfo {
 /// A version of a registered model.
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct Version {
-    pub(super) version: String,
+    #[serde(rename = "version")]
+    pub(super) id: String,
     #[serde(default)]
     pub(super) run_id: String,
     /// `models:/` and the logged model's id. There is a field for the id too, which no search fills in.
@@ -136,7 +138,7 @@ impl Version {
 
     /// For comparing; versions count from 1.
     pub(super) fn number(&self) -> u64 {
-        self.version.parse().unwrap_or(u64::MAX)
+        self.id.parse().unwrap_or(u64::MAX)
     }
 }
 

@@ -76,7 +76,7 @@ fn hand_on(mut client: &TcpStream, port: u16, orders: &Mutex<Orders>) -> std::io
             "" => break,
             "connection" => continue,
             "host" if host.is_some() => {
-                head.push_str(&format!("Host: {}\r\n", host.unwrap_or_default()));
+                head = head + "Host: " + host.unwrap_or_default() + "\r\n";
                 continue;
             }
             "content-length" => length = line[15..].trim().parse().unwrap(),
