@@ -5,7 +5,7 @@ use segpipe_stages::contract::Silent;
 
 use crate::entries::Entries;
 use crate::proxy::Proxy;
-use crate::servers::{ADMIN, Server};
+use crate::servers::{ADMIN, Server, Tls};
 
 fn deliver(entries: &Entries, url: &str) -> Pushed {
     let destination = Destination::resolve(Some(url)).unwrap();
@@ -79,4 +79,33 @@ fn an_experiment_that_keeps_its_files_in_a_folder_here_gets_them_there() {
     let run = &delivered.delivered().next().unwrap().run_id;
     assert!(folder.join(run).join("artifacts/plots/a.svg").exists());
     server.read_back(&["complete", "beside"]);
+}
+
+#[test]
+fn over_tls_the_environment_says_whom_to_trust_and_who_asks() {
+    let server = Server::shared();
+    let tls = Tls::before(server);
+    let file = |name: &str| tls.folder.join(name).display().to_string();
+    let ca = || ("MLFLOW_TRACKING_SERVER_CERT_PATH", file("ca.pem"));
+    let client = || ("MLFLOW_TRACKING_CLIENT_CERT_PATH", file("client.pem"));
+    let insecure = || ("MLFLOW_TRACKING_INSECURE_TLS", "true".to_owned());
+    let entries = Entries::new();
+    let push = |variables: Vec<(&str, String)>| {
+        let mut command = entries.segpipe(&tls.url, &["push"]);
+        let output = command.envs(variables).env("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0").output().unwrap();
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    };
+    entries.seal(0, "tls", &[]);
+    let (code, errors) = push(vec![client()]);
+    assert!(code == Some(5) && errors.contains("certificate"), "an unknown CA: {errors}");
+    let (code, errors) = push(vec![ca()]);
+    assert!(code == Some(5) && errors.contains("no answer from https://127.0.0.1:"), "no client certificate: {errors}");
+    let (code, errors) = push(vec![ca(), ("MLFLOW_TRACKING_CLIENT_CERT_PATH", file("ca.pem"))]);
+    assert!(code == Some(5) && errors.contains("`MLFLOW_TRACKING_CLIENT_CERT_PATH` cannot be used"), "{errors}");
+    let (code, errors) = push(vec![ca(), client()]);
+    assert_eq!(code, Some(0), "{errors}");
+    entries.seal(1, "tls", &[]);
+    let (code, errors) = push(vec![insecure(), client()]);
+    assert_eq!(code, Some(0), "{errors}");
+    server.read_back(&["complete", "tls"]);
 }

@@ -1,7 +1,8 @@
 //! Small handmade entries of an outbox: complete for MLflow, made in no time.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::process::Command;
 
 use segpipe::mlflow::{Artifact, ENTRY, Entry, EntryStage, FILES, FORMAT, Fact, Outbox};
 use segpipe_stages::contract::RunStatus;
@@ -20,9 +21,13 @@ impl Entries {
         Self { folder }
     }
 
-    /// The project, for the binary.
-    pub(crate) fn project(&self) -> &Path {
-        self.folder.path()
+    /// The binary in the project, ready to start.
+    pub(crate) fn segpipe(&self, url: &str, arguments: &[&str]) -> Command {
+        let binary = std::env::var_os("SEGPIPE_BINARY").unwrap_or_else(|| env!("CARGO_BIN_EXE_segpipe").into());
+        let mut command = Command::new(binary);
+        command.current_dir(self.folder.path()).args(arguments).env("MLFLOW_TRACKING_URI", url);
+        command.env_remove("MLFLOW_EXPERIMENT_NAME");
+        command
     }
 
     pub(crate) fn outbox(&self) -> Outbox {

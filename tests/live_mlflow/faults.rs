@@ -1,6 +1,6 @@
 //! Connections that are cut and processes that are killed: afterwards there is one complete run of each entry, always.
 
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use segpipe::mlflow::{Destination, Patience, Scope, push};
@@ -9,14 +9,6 @@ use segpipe_stages::contract::Silent;
 use crate::entries::Entries;
 use crate::proxy::{Cut, Proxy};
 use crate::servers::Server;
-
-fn segpipe(entries: &Entries, url: &str, arguments: &[&str]) -> Command {
-    let binary = std::env::var_os("SEGPIPE_BINARY").unwrap_or_else(|| env!("CARGO_BIN_EXE_segpipe").into());
-    let mut command = Command::new(binary);
-    command.current_dir(entries.project()).args(arguments).env("MLFLOW_TRACKING_URI", url);
-    command.env_remove("MLFLOW_EXPERIMENT_NAME");
-    command
-}
 
 #[test]
 fn a_connection_cut_at_any_request_leaves_one_complete_run_after_the_next_push() {
@@ -63,13 +55,13 @@ fn a_push_killed_at_random_moments_leaves_one_complete_run_of_each_entry() {
     while entries.outbox().entries().unwrap().len() > 1 && kills < 25 {
         chance = chance.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         let pause = Duration::from_millis(40 + (chance >> 33) % 500);
-        let mut push = segpipe(&entries, &server.url, &["push"]).stderr(Stdio::null()).spawn().unwrap();
+        let mut push = entries.segpipe(&server.url, &["push"]).stderr(Stdio::null()).spawn().unwrap();
         std::thread::sleep(pause);
         push.kill().unwrap();
         push.wait().unwrap();
         kills += 1;
     }
-    let output = segpipe(&entries, &server.url, &["push"]).output().unwrap();
+    let output = entries.segpipe(&server.url, &["push"]).output().unwrap();
     assert!(output.status.success(), "seed {seed}: {}", String::from_utf8_lossy(&output.stderr));
     assert!(entries.outbox().entries().unwrap().is_empty());
     assert!(kills > 2, "seed {seed}");
@@ -82,7 +74,7 @@ fn a_large_file_is_sent_without_being_held_in_memory() {
     let server = Server::shared();
     let entries = Entries::new();
     entries.seal(0, "large", &[("large.bin", 200 * MEGABYTE)]);
-    let mut push = segpipe(&entries, &server.url, &["push"]).spawn().unwrap();
+    let mut push = entries.segpipe(&server.url, &["push"]).spawn().unwrap();
     let (began, mut peak) = (Instant::now(), 0);
     let status = loop {
         // The last one read before the process ends; the file is sent long before that.

@@ -1,5 +1,6 @@
 //! Starting `mlflow server`, and asking MLflow's Python client what is there.
 
+use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -93,6 +94,28 @@ impl Server {
         let errors = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "read_back.py {arguments:?}\n{errors}");
         String::from_utf8(output.stdout).unwrap()
+    }
+}
+
+/// Something before a server that speaks TLS with certificates of its own, and wants one of the client.
+pub(crate) struct Tls {
+    pub(crate) url: String,
+    /// Folder of `ca.pem` and `client.pem`.
+    pub(crate) folder: PathBuf,
+    _process: Child,
+}
+
+impl Tls {
+    pub(crate) fn before(server: &Server) -> Self {
+        let folder = server.folder.join("tls");
+        std::fs::create_dir_all(&folder).unwrap();
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/live_mlflow/tls.py");
+        let mut command = Command::new(tool("python"));
+        command.arg(script).arg(&folder).arg(server.port.to_string());
+        let mut process = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut port = String::new();
+        BufReader::new(process.stdout.take().unwrap()).read_line(&mut port).unwrap();
+        Self { url: format!("https://127.0.0.1:{}", port.trim()), folder, _process: process }
     }
 }
 
