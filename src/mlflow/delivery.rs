@@ -31,6 +31,8 @@ const LOOKS: u32 = 20;
 pub(super) struct Delivery<'a> {
     pub(super) client: &'a Client,
     pub(super) entry: &'a Entry,
+    /// What is told of it.
+    pub(super) statement: &'a Statement,
     /// The entry's folder.
     pub(super) folder: &'a Path,
     /// Whether a later entry decided about the aliases before.
@@ -71,10 +73,8 @@ impl Delivery<'_> {
             let version = Pair::new("segpipe.model_version", format!("{} {}", model.name, model.version));
             self.client.log_batch(&run.run_id, &[], &[], &[tag, version]).await?;
         }
-        self.client.end_run(&run.run_id, Statement::of(self.entry).status, self.entry.ended_ms).await?;
-        if self.client.transport().take_uncertainty() {
-            self.remove_second_runs(&experiment, &run.run_id).await?;
-        }
+        self.client.end_run(&run.run_id, self.statement.status, self.entry.ended_ms).await?;
+        self.remove_second_runs(&experiment, &run.run_id).await?;
         Ok(Receipt { url: url(self.client, &run), run_id: run.run_id, model })
     }
 
@@ -101,10 +101,10 @@ impl Delivery<'_> {
     }
 
     async fn run(&self, experiment: &Experiment) -> Result<RunInfo, DeliveryError> {
-        let (id, name) = (&experiment.id, Statement::of(self.entry).run_name);
+        let (id, name) = (&experiment.id, &self.statement.run_name);
         let tags = Statement::birth_tags(self.entry);
         let find = async || self.find_run(id).await;
-        let create = async || self.client.create_run(id, &name, self.entry.started_ms, &tags).await.map(Some);
+        let create = async || self.client.create_run(id, name, self.entry.started_ms, &tags).await.map(Some);
         found_or_created(self.client, find, create).await
     }
 
@@ -119,6 +119,7 @@ impl Delivery<'_> {
         Ok(found)
     }
 
+    /// A request whose answer was lost, even by a process that died since, may have been heard late.
     async fn remove_second_runs(&self, experiment: &Experiment, kept: &str) -> Result<(), DeliveryError> {
         let runs = self.client.runs_with(&experiment.id, RUN_KEY, &self.entry.key).await?;
         for run in runs.iter().filter(|run| run.run_id != kept) {
@@ -143,8 +144,9 @@ impl Delivery<'_> {
 
     /// Params, metrics, tags, dataset. The figures of quality are also those of the model.
     async fn log(&self, run: &RunInfo, known: Option<&Known>) -> Result<(), DeliveryError> {
-        let Statement { params, mut metrics, tags, dataset, .. } = Statement::of(self.entry);
-        if let Some((dataset, context)) = &dataset {
+        let Statement { params, tags, dataset, .. } = self.statement;
+        let mut metrics = self.statement.metrics.clone();
+        if let Some((dataset, context)) = dataset {
             self.client.log_input(&run.run_id, dataset, context).await?;
         }
         if let Some(known) = known.filter(|known| known.is_of_run) {
@@ -155,14 +157,14 @@ impl Delivery<'_> {
                 metric.dataset_digest = dataset.as_ref().map(|(dataset, _)| dataset.digest.clone());
             }
         }
-        for batch in statement::batches(&params, &metrics, &tags) {
+        for batch in statement::batches(params, &metrics, tags) {
             self.client.log_batch(&run.run_id, batch.params, batch.metrics, batch.tags).await?;
         }
         Ok(())
     }
 
     async fn send_files(&self, shelf: &Shelf) -> Result<(), DeliveryError> {
-        let whole = Statement::of(self.entry).whole;
+        let whole = &self.statement.whole;
         if !whole.is_empty() {
             shelf.put_bytes(self.client, WHOLE, json!(whole).to_string().into_bytes()).await?;
         }

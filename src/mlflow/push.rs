@@ -21,6 +21,7 @@ use super::error::DeliveryError;
 use super::outbox::{Outbox, Waiting};
 use super::patience::Patience;
 use super::receipt::Receipt;
+use super::statement::Statement;
 use super::transport::Transport;
 
 const LOCK: &str = ".pushing.lock";
@@ -229,7 +230,14 @@ impl Pusher<'_> {
         };
         advance(0);
         let is_superseded = self.is_superseded(path)?;
-        let delivery = Delivery { client: self.client, entry: &entry, folder: path, is_superseded, advance: &advance };
+        let delivery = Delivery {
+            client: self.client,
+            entry: &entry,
+            statement: &Statement::of(&entry),
+            folder: path,
+            is_superseded,
+            advance: &advance,
+        };
         let receipt = delivery.deliver().await?;
         receipt.write(path)?;
         Ok(receipt)

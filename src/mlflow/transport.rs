@@ -51,8 +51,6 @@ pub(super) struct Transport {
     patience: Patience,
     /// Whether the server has answered before.
     has_answered: AtomicBool,
-    /// Whether the server may have done something that it could not tell of.
-    is_uncertain: AtomicBool,
 }
 
 impl Transport {
@@ -65,17 +63,11 @@ impl Transport {
             .connect_timeout(patience.connect)
             .redirect(redirect::Policy::none());
         let http = destination.secure(builder)?.build().map_err(|error| unreachable(destination, error))?;
-        let (has_answered, is_uncertain) = (AtomicBool::new(false), AtomicBool::new(false));
-        Ok(Self { http, destination: destination.clone(), patience, has_answered, is_uncertain })
+        Ok(Self { http, destination: destination.clone(), patience, has_answered: AtomicBool::new(false) })
     }
 
     pub(super) fn destination(&self) -> &Destination {
         &self.destination
-    }
-
-    /// Whether the server may have done something since the last time that it could not tell of. Forgets it.
-    pub(super) fn take_uncertainty(&self) -> bool {
-        self.is_uncertain.swap(false, Ordering::Relaxed)
     }
 
     /// Sends `call` and reads the JSON answer.
@@ -110,7 +102,6 @@ impl Transport {
             let sent = self.once(call).await;
             let Err(error) = sent else { return sent };
             if !call.is_repeatable || !self.wait_after(&error, attempt).await {
-                self.is_uncertain.fetch_or(error.is_passing(), Ordering::Relaxed);
                 return Err(error);
             }
             attempt += 1;
