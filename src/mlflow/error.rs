@@ -220,16 +220,18 @@ impl DeliveryError {
 
     /// Whether it is about the server or the way there, so that other entries would fare no better.
     pub(super) fn concerns_all(&self) -> bool {
-        let is_of_one = matches!(
+        matches!(
             self,
-            Self::Refused { .. }
-                | Self::DeletedExperiment { .. }
-                | Self::Elsewhere { .. }
-                | Self::Entry(_)
-                | Self::File { .. }
-                | Self::Forbidden { .. }
-        );
-        !is_of_one
+            Self::Address { .. }
+                | Self::Setting { .. }
+                | Self::Unreachable { .. }
+                | Self::Unknown { .. }
+                | Self::HostRefused { .. }
+                | Self::Moved { .. }
+                | Self::NotMlflow { .. }
+                | Self::Store(_)
+                | Self::Cancelled
+        )
     }
 
     /// Whether the server has no such thing.

@@ -30,7 +30,7 @@ const LOCK: &str = ".pushing.lock";
 const GLANCE: Duration = Duration::from_millis(50);
 
 /// After so many entries in a row that failed for what may pass, the others are left for later.
-const FAILURES_IN_A_ROW: usize = 2;
+const FAILURES_IN_A_ROW: usize = 3;
 
 /// Which entries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -212,7 +212,8 @@ impl Pusher<'_> {
             let result = self.limit.keep(self.deliver(path, total)).await;
             self.done.set(before + bytes);
             failures = if result.as_ref().is_err_and(DeliveryError::is_passing) { failures + 1 } else { 0 };
-            let ends = failures >= FAILURES_IN_A_ROW || result.as_ref().is_err_and(DeliveryError::concerns_all);
+            let is_hopeless = failures >= FAILURES_IN_A_ROW || result.as_ref().is_err_and(DeliveryError::concerns_all);
+            let ends = is_hopeless || self.limit.check().is_err();
             pushed.tried.push(Tried { path: path.clone(), result });
             if ends {
                 pushed.untried = waiting.len() - index - 1;

@@ -328,6 +328,25 @@ fn a_damaged_entry_waits_on_and_does_not_hold_up_the_others() {
 }
 
 #[test]
+fn an_entry_that_always_fails_does_not_hold_up_the_others_but_a_server_that_does_is_left_alone() {
+    let scene = Scene::new();
+    for index in 1..6 {
+        scene.seal(index, |_| ());
+    }
+    scene.server.script(|_, name| if name.contains("/r1/artifacts/plots") { Fault::CutBefore } else { Fault::None });
+    let pushed = scene.push();
+    assert_eq!((pushed.waiting(), pushed.delivered().count()), (1, 4));
+    assert!(scene.outbox().entries().unwrap()[0].path.ends_with("20111209T125000.001Z"));
+    let scene = Scene::new();
+    for index in 1..6 {
+        scene.seal(index, |_| ());
+    }
+    scene.server.script(|_, _| Fault::Answer(503, "", ""));
+    let pushed = scene.push();
+    assert_eq!((pushed.tried.len(), pushed.untried), (3, 2));
+}
+
+#[test]
 fn two_pushers_take_turns() {
     let scene = Scene::new();
     for index in 0..4 {

@@ -175,20 +175,10 @@ impl Transport {
                 DeliveryError::HostRefused { server, host: self.destination.host() }
             }
             StatusCode::FORBIDDEN => DeliveryError::Forbidden { server, call, message },
-            StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT => DeliveryError::Failing {
-                server,
-                call,
-                status: status.as_u16(),
-                message,
-                retry_after: retry_after(answer.headers()),
-            },
-            _ if status.is_server_error() && status != StatusCode::NOT_IMPLEMENTED => DeliveryError::Failing {
-                server,
-                call,
-                status: status.as_u16(),
-                message,
-                retry_after: retry_after(answer.headers()),
-            },
+            _ if is_passing(status) => {
+                let (status, retry_after) = (status.as_u16(), retry_after(answer.headers()));
+                DeliveryError::Failing { server, call, status, message, retry_after }
+            }
             _ if status.is_redirection() => DeliveryError::Moved { server, to: location(answer.headers()) },
             StatusCode::NOT_FOUND if code.is_empty() => {
                 let problem = format!("it does not know `{call}` (404)");
@@ -215,6 +205,12 @@ fn is_half_an_object(bytes: &[u8], answer: &Response) -> bool {
     let kind = answer.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     let is_json = kind.starts_with("application/json") && !bytes.is_empty();
     is_json && serde_json::from_slice::<Value>(bytes).is_err_and(|error| error.is_eof())
+}
+
+/// Whether the same might go well later. What the server has not learnt (501) it will not learn.
+fn is_passing(status: StatusCode) -> bool {
+    matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT)
+        || (status.is_server_error() && status != StatusCode::NOT_IMPLEMENTED)
 }
 
 /// What a server says of a failure.
