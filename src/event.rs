@@ -132,7 +132,7 @@ pub struct RunFinished {
     pub seconds: f64,
     /// Number of stages per outcome.
     pub outcomes: BTreeMap<&'static str, usize>,
-    /// Where the run was sealed for tracking, where something was executed.
+    /// Where the run was sealed for tracking, where something was executed or an earlier result was gone back to.
     pub outbox: Option<PathBuf>,
     /// The exit code that the process will have.
     pub exit_code: u8,

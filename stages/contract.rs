@@ -558,9 +558,16 @@ pub trait Tracker: Send + Sync {
     /// # Errors
     /// [`Fault::Disk`] where it cannot be written.
     fn seal(&self, run: &FinishedRun) -> Result<PathBuf, StageError>;
+
+    /// The same for a run that executed nothing and put an earlier result back. None where that is the result which was
+    /// sealed last, so that nothing needs to be told.
+    ///
+    /// # Errors
+    /// [`Fault::Disk`] where it cannot be written.
+    fn seal_return(&self, run: &FinishedRun) -> Result<Option<PathBuf>, StageError>;
 }
 
-/// A run that executed something, as its runner saw it.
+/// A run that executed or restored something, as its runner saw it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FinishedRun {
     /// How it ended.
@@ -575,6 +582,8 @@ pub struct FinishedRun {
     pub directory: PathBuf,
     /// The pipeline file.
     pub file: PathBuf,
+    /// Whether it went on from stages that were left out and not up to date.
+    pub stale_upstream: bool,
     /// Every planned stage, in order.
     pub stages: Vec<FinishedStage>,
 }

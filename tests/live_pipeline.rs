@@ -64,6 +64,7 @@ mod tests {
         fn run(&self, arguments: &[&str]) -> Run {
             let binary = std::env::var_os("SEGPIPE_BINARY").unwrap_or_else(|| env!("CARGO_BIN_EXE_segpipe").into());
             let mut command = Command::new(binary);
+            command.env("MLFLOW_TRACKING_URI", "http://127.0.0.1:9");
             let output = command.current_dir(&self.0).args(["run", "--json"]).args(arguments).output().unwrap();
             let errors = String::from_utf8_lossy(&output.stderr);
             assert!(output.status.success(), "`run {}` gives {}\n{errors}", arguments.join(" "), output.status);

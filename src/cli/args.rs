@@ -74,6 +74,8 @@ pub enum Command {
     Graph(GraphArguments),
     /// Write a commented pipeline file for one's own transactions
     Init(InitArguments),
+    /// Deliver the runs that wait to the MLflow server
+    Push(PushArguments),
     /// Write one row per customer with segment and recommended action, as CSV or XLSX
     Export(ExportArguments),
     /// Give new customers or new transactions the segments of the trained model
@@ -194,6 +196,25 @@ pub struct StatusArguments {
     /// Print one JSON object
     #[arg(long)]
     pub json: bool,
+}
+
+const PUSH_EXAMPLES: &str = "\
+Every run that executed something is kept in artifacts/.outbox until a server has it. The server is
+`track.tracking_uri`, else MLFLOW_TRACKING_URI, else http://127.0.0.1:5000; who asks, and how, is
+said by MLflow's own environment variables, e.g. MLFLOW_TRACKING_USERNAME.
+
+Examples:
+  segpipe push
+  segpipe push --verify                    deliver anew what was deleted on the server
+  MLFLOW_TRACKING_URI=http://mlflow:5000 segpipe push";
+
+/// The arguments of `segpipe push`.
+#[derive(Debug, Default, Args)]
+#[command(after_help = PUSH_EXAMPLES)]
+pub struct PushArguments {
+    /// Look up what was delivered before, and deliver anew what the server does not have any more
+    #[arg(long)]
+    pub verify: bool,
 }
 
 const GRAPH_EXAMPLES: &str = "\

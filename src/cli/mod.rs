@@ -25,6 +25,7 @@ mod stages;
 mod status;
 mod threads;
 mod trace;
+mod tracking;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -87,6 +88,7 @@ fn dispatch(arguments: Arguments, printer: Printer) -> Ending {
     let around = Surroundings { file: arguments.general.file, printer, stages: stages::STAGES };
     match arguments.command {
         Command::Run(arguments) => run::run(&around, &arguments),
+        Command::Push(arguments) => tracking::push(&around, &arguments),
         Command::Status(arguments) => status::status(&around, &arguments),
         Command::Check(overriding) => check::check(&around, &overriding),
         Command::Graph(arguments) => graph::graph(&around, &arguments),

@@ -1,7 +1,7 @@
 //! `segpipe run`: brings the pipeline up to date, or shows what that would mean.
 //!
 //! For: turning arguments into a run, and a run's report into errors and an exit code. Not for: the run itself
-//! (`engine`) or its lines (`report`).
+//! (`engine`), its lines (`report`), or its delivery (`tracking`).
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,21 +10,18 @@ use segpipe_stages::contract::{Fault, StageError};
 
 use super::args::RunArguments;
 use super::failure::Failure;
+use super::printer::Printer;
 use super::project::{self, Surroundings};
+use super::tracking::Tracking;
 use super::{Ending, panic, signals, status, threads};
 use crate::engine::{self, Ports, RunOptions, RunReport};
 use crate::event::{Event, EventSink, RunFinished};
 use crate::graph::Selection;
-use crate::mlflow::Outbox;
 use crate::report::{Console, Detail, Json, Look};
 use crate::spec::pipeline::Pipeline;
-use crate::store::ARTIFACTS;
 
 /// Where the stage `visualize` puts what a reader looks at first: its kind, its output.
 const REPORT: (&str, &str) = ("visualize", "report");
-
-/// Folder of runs that wait for a tracking server, in [`ARTIFACTS`].
-const OUTBOX: &str = ".outbox";
 
 /// Runs, or shows the plan.
 pub(super) fn run(around: &Surroundings, arguments: &RunArguments) -> Ending {
@@ -33,13 +30,18 @@ pub(super) fn run(around: &Surroundings, arguments: &RunArguments) -> Ending {
         return begin(around, arguments, &Listeners { console, json: None });
     }
     // With JSON lines on stdout, people are told of warnings alone.
-    let console = Arc::new(Console::to_stderr(Look { detail: Detail::Quiet, is_live: false, ..around.printer.look }));
+    let console = Arc::new(Console::to_stderr(quiet(around)));
     let listeners = Listeners { console, json: Some(Arc::new(Json::to_stdout())) };
     let ending = begin(around, arguments, &listeners);
-    if let (Err(failure), Some(json)) = (&ending, &listeners.json) {
-        json.emit(Event::RunFinished(not_begun(failure.exit_code)));
+    if let Err(failure) = &ending {
+        listeners.end(not_begun(failure.exit_code));
     }
     ending
+}
+
+/// Warnings and errors alone.
+fn quiet(around: &Surroundings) -> Look {
+    Look { detail: Detail::Quiet, is_live: false, ..around.printer.look }
 }
 
 /// Who hears of the run.
@@ -49,14 +51,21 @@ struct Listeners {
 }
 
 impl Listeners {
+    /// Everybody hears everything, but programs hear of the end only when the process's exit code is known.
     fn sink(&self) -> Arc<dyn EventSink> {
         let (console, json) = (Arc::clone(&self.console), self.json.clone());
         Arc::new(move |event: Event| {
-            if let Some(json) = &json {
+            if let Some(json) = json.as_ref().filter(|_| !matches!(event, Event::RunFinished(_))) {
                 json.emit(event.clone());
             }
             console.emit(event);
         })
+    }
+
+    fn end(&self, finished: RunFinished) {
+        if let Some(json) = &self.json {
+            json.emit(Event::RunFinished(finished));
+        }
     }
 }
 
@@ -74,17 +83,21 @@ fn begin(around: &Surroundings, arguments: &RunArguments, listeners: &Listeners)
     if let Some(report) = project::output(&pipeline, REPORT.0, REPORT.1) {
         listeners.console.point_to(report);
     }
-    let sink = listeners.sink();
+    let (sink, tracking) = (listeners.sink(), Tracking::of(&pipeline));
     let heard = Arc::clone(&sink);
+    let is_cancelled = signals::listen(move || heard.emit(Event::Interrupted));
     let ports = Ports {
         sources: project::sources(&pipeline),
-        tracker: Arc::new(Outbox::new(pipeline.directory.join(ARTIFACTS).join(OUTBOX))),
+        tracker: Arc::new(tracking.outbox.clone()),
         sink,
-        is_cancelled: signals::listen(move || heard.emit(Event::Interrupted)),
+        is_cancelled: Arc::clone(&is_cancelled),
     };
     let report = engine::run(pipeline, options, ports)?;
     explain(around, &report);
-    Ok(report.finished.exit_code)
+    let printer = if arguments.json { Printer::new(quiet(around)) } else { around.printer };
+    let exit_code = tracking.after(&report.finished, printer, &is_cancelled);
+    listeners.end(RunFinished { ok: exit_code == 0, exit_code, ..report.finished });
+    Ok(exit_code)
 }
 
 fn options(arguments: &RunArguments) -> Result<RunOptions, Failure> {

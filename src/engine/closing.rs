@@ -134,16 +134,23 @@ fn lock_facts(session: &Session, results: &Results) -> Lock {
     lock
 }
 
-/// Seals the run for tracking where it executed anything. Failing to is said and does not fail the run.
+/// Seals the run for tracking where it executed anything, or went back to an earlier result. Failing to is said and
+/// does not fail the run.
 fn seal(session: &Session, results: &Results, failures: &[Failure]) -> Option<PathBuf> {
-    let has_executed = results.values().any(|result| matches!(result.outcome, Outcome::Ran | Outcome::Failed));
-    if !has_executed {
+    let has = |wanted: Outcome| results.values().any(|result| result.outcome == wanted);
+    let tracker = session.ports.tracker.as_ref();
+    let run = || finished_run(session, results, failures);
+    let sealed = if has(Outcome::Ran) || has(Outcome::Failed) {
+        tracker.seal(&run()).map(Some)
+    } else if has(Outcome::Restored) && failures.is_empty() && !session.is_cancelled() {
+        tracker.seal_return(&run())
+    } else {
         return None;
-    }
-    match session.ports.tracker.seal(&finished_run(session, results, failures)) {
+    };
+    match sealed {
         Ok(path) => {
             crash::point("run.sealed");
-            Some(path)
+            path
         }
         Err(error) => {
             session.note(None, NoteLevel::Warning, format!("the run could not be sealed for tracking: {error}"));
@@ -170,6 +177,7 @@ fn finished_run(session: &Session, results: &Results, failures: &[Failure]) -> F
         pipeline: session.pipeline.name.clone(),
         directory: session.pipeline.directory.clone(),
         file: session.pipeline.file.clone(),
+        stale_upstream: session.has_stale_upstream,
         stages: stages.filter_map(finished).collect(),
     }
 }

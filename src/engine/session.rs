@@ -30,6 +30,8 @@ pub(super) struct Session {
     pub(super) remembered: Remembered,
     /// Names of the stages to be brought up to date.
     pub(super) selected: BTreeSet<String>,
+    /// Whether stages that are left out, and read from, are not up to date.
+    pub(super) has_stale_upstream: bool,
     pub(super) began: Instant,
     pub(super) began_at: Timestamp,
     threads: OnceLock<ThreadPool>,
@@ -49,13 +51,26 @@ impl Session {
         store.clean()?;
         let remembered = Remembered::load(&pipeline.directory, store.remembered_path());
         let threads = OnceLock::new();
-        let session =
-            Self { pipeline, options, ports, store, remembered, selected, began, began_at, threads, _holding: holding };
-        session.announce()?;
+        let has_stale_upstream = false;
+        let mut session = Self {
+            pipeline,
+            options,
+            ports,
+            store,
+            remembered,
+            selected,
+            has_stale_upstream,
+            began,
+            began_at,
+            threads,
+            _holding: holding,
+        };
+        session.has_stale_upstream = session.announce()?;
         Ok(session)
     }
 
-    fn announce(&self) -> Result<(), EngineError> {
+    /// Says that the run begins; returns whether it goes on from something that is not up to date.
+    fn announce(&self) -> Result<bool, EngineError> {
         let stages = self.pipeline.stages.iter().map(|stage| stage.name.clone()).collect();
         self.emit(Event::RunStarted { stages });
         let upstream = self.stale_upstream().map_err(EngineError::Plan)?;
@@ -63,7 +78,7 @@ impl Session {
             let text = format!("used as it is although not up to date: {}", upstream.join(", "));
             self.note(None, NoteLevel::Warning, text);
         }
-        Ok(())
+        Ok(!upstream.is_empty())
     }
 
     fn stale_upstream(&self) -> Result<Vec<String>, StageError> {

@@ -36,6 +36,12 @@ pub struct Entry {
     pub key: String,
     /// How the run ended.
     pub status: RunStatus,
+    /// Whether it computed nothing and went back to an earlier result: no run of its own, but the registry may follow.
+    #[serde(default)]
+    pub is_return: bool,
+    /// Whether it went on from stages that were not up to date.
+    #[serde(default)]
+    pub has_stale_upstream: bool,
     /// When it started, in milliseconds since 1970-01-01 UTC.
     pub started_ms: i64,
     /// When it ended, likewise.
@@ -148,6 +154,26 @@ impl Entry {
             Some(found) if found > u64::from(FORMAT) => Err(EntryError::Format { path, found }),
             _ => serde_json::from_value(value).map_err(json),
         }
+    }
+
+    /// The facts of one kind in the record.
+    pub fn facts<'a>(&'a self, kind: &'a str) -> impl Iterator<Item = &'a Fact> {
+        self.record.iter().flatten().filter(move |fact| fact.kind == kind)
+    }
+
+    /// The text of a fact in the record.
+    pub fn text_of(&self, kind: &str, key: &str) -> Option<&str> {
+        self.record.iter().flatten().find(|fact| fact.kind == kind && fact.key == key)?.text.as_deref()
+    }
+
+    /// What tells the model of the run from all others; none where there is no record.
+    pub fn model_identity(&self) -> Option<&str> {
+        self.text_of("model", "identity")
+    }
+
+    /// The kept file that goes to `path`.
+    pub fn artifact(&self, path: &str) -> Option<&Artifact> {
+        self.artifacts.iter().find(|artifact| artifact.path == path)
     }
 
     /// The stage of a kind; the first where there are several.

@@ -1,18 +1,49 @@
-//! Tracking: what is known of finished runs, kept until a tracking server has it.
+//! Tracking: what is known of finished runs, kept until a tracking server has it, and delivered to an MLflow server.
 //!
 //! For: sealing every run that executed something as one complete entry of the outbox ([`Outbox`], the contract's
-//! `Tracker`). Not for: what a result is (the stage `track` records that), and never a reason for a run to fail.
-//! Called by: the engine at the end of a run; the delivery, which reads entries back.
+//! `Tracker`), and delivering entries ([`push`]). Not for: what a result is (the stage `track` records that), and never
+//! a reason for a run to fail. Called by: the engine at the end of a run; `segpipe run` and `segpipe push`.
+//!
+//! [`Destination`] says where, [`Patience`] how long. `push` takes entries one by one; `delivery` makes an entry's run
+//! with what `statement` says of it, `registration` its model with the files of `model_files` and the aliases that
+//! `promotion` decides about. `client` and `registry` have one method
+//! per call of MLflow's API, `transport` sends it.
 
 mod artifacts;
+mod client;
+mod delivery;
+mod destination;
 mod entry;
+mod error;
+#[cfg(test)]
+mod fixture;
+mod model_files;
 mod origin;
 mod outbox;
+mod patience;
+mod promotion;
+mod push;
+#[cfg(test)]
+mod push_tests;
+mod receipt;
+mod registration;
+mod registry;
+#[cfg(test)]
+mod scripted;
 mod secrets;
+mod shelf;
+mod statement;
 #[cfg(test)]
 mod tests;
+mod transport;
+mod wire;
 
 pub use artifacts::{Artifact, Missing};
+pub use destination::Destination;
 pub use entry::{ENTRY, Entry, EntryError, EntryStage, FILES, FORMAT, Fact, RECEIPT};
+pub use error::DeliveryError;
 pub use origin::Git;
 pub use outbox::{Outbox, Waiting};
+pub use patience::Patience;
+pub use push::{Pushed, Scope, Tried, push};
+pub use receipt::{ModelReceipt, Receipt};

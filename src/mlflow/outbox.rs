@@ -56,22 +56,38 @@ impl Outbox {
     /// # Errors
     /// [`StoreError`] where the folder cannot be read.
     pub fn entries(&self) -> Result<Vec<Waiting>, StoreError> {
-        let mut waiting = Vec::new();
+        let waiting = self.sealed()?.into_iter().filter(|path| !path.join(RECEIPT).exists());
+        let sized = |path: PathBuf| {
+            let bytes = size(&path).map_err(StoreError::file("read", &path))?;
+            Ok(Waiting { path, bytes })
+        };
+        waiting.map(sized).collect()
+    }
+
+    /// The folders of all entries, oldest first, delivered or not.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the folder cannot be read.
+    pub fn sealed(&self) -> Result<Vec<PathBuf>, StoreError> {
         let entries = match self.directory.read_dir() {
             Ok(entries) => entries,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(waiting),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
             Err(error) => return Err(StoreError::file("read", &self.directory)(error)),
         };
+        let mut sealed = Vec::new();
         for entry in entries {
             let path = entry.map_err(StoreError::file("read", &self.directory))?.path();
-            let is_sealed = path.join(ENTRY).is_file() && !is_temporary(&path);
-            if is_sealed && !path.join(RECEIPT).exists() {
-                let bytes = size(&path).map_err(StoreError::file("read", &path))?;
-                waiting.push(Waiting { path, bytes });
+            if path.join(ENTRY).is_file() && !is_temporary(&path) {
+                sealed.push(path);
             }
         }
-        waiting.sort_by(|a, b| a.path.cmp(&b.path));
-        Ok(waiting)
+        sealed.sort();
+        Ok(sealed)
+    }
+
+    /// The folder with the entries.
+    pub(super) fn directory(&self) -> &Path {
+        &self.directory
     }
 
     /// Waits for other sealing processes to finish; the turn ends when the file is dropped.
@@ -99,13 +115,34 @@ impl Outbox {
 
 impl Tracker for Outbox {
     fn seal(&self, run: &FinishedRun) -> Result<PathBuf, StageError> {
+        let _turn = self.begin()?;
+        self.place(run, false)
+    }
+
+    fn seal_return(&self, run: &FinishedRun) -> Result<Option<PathBuf>, StageError> {
+        let _turn = self.begin()?;
+        let back_to = identity(run);
+        if back_to.is_none() || self.last_identity()? == back_to {
+            return Ok(None);
+        }
+        self.place(run, true).map(Some)
+    }
+}
+
+impl Outbox {
+    /// One's turn, with nothing left behind by others.
+    fn begin(&self) -> Result<File, StageError> {
         create_directory(&self.directory)?;
-        let _turn = self.take_turn()?;
+        let turn = self.take_turn()?;
         self.remove_leftovers()?;
+        Ok(turn)
+    }
+
+    fn place(&self, run: &FinishedRun, is_return: bool) -> Result<PathBuf, StageError> {
         let key = new_key(run);
         let folder = self.directory.join(format!("{TEMPORARY}{}", &key[..8]));
         let sealed = self.directory.join(format!("{}-{}", time_name(run.started_ms), &key[..8]));
-        let written = write(run, &folder, &key);
+        let written = write(run, &folder, &key, is_return);
         let placed = written.and_then(|()| Ok(rename_synced(&folder, &sealed)?));
         if let Err(error) = placed {
             let _ = std::fs::remove_dir_all(&folder);
@@ -113,14 +150,29 @@ impl Tracker for Outbox {
         }
         Ok(sealed)
     }
+
+    /// The model of the newest entry that has one; entries that cannot be read have none.
+    fn last_identity(&self) -> Result<Option<String>, StoreError> {
+        let entries = self.sealed()?.into_iter().rev().filter_map(|path| Entry::read(&path).ok());
+        let mut identities = entries.filter_map(|entry| entry.model_identity().map(String::from));
+        Ok(identities.next())
+    }
+}
+
+/// The model of a run's record.
+fn identity(run: &FinishedRun) -> Option<String> {
+    let rows = record(run, &mut Vec::new())?;
+    rows.into_iter().find(|fact| fact.kind == "model" && fact.key == "identity")?.text
 }
 
 /// Writes everything about `run` into the new folder `folder` and makes it durable.
-fn write(run: &FinishedRun, folder: &Path, key: &str) -> Result<(), StageError> {
+fn write(run: &FinishedRun, folder: &Path, key: &str, is_return: bool) -> Result<(), StageError> {
     let files = folder.join(FILES);
     create_directory(&files)?;
-    let (origin, kept) = rayon::join(|| (origin::user(), origin::git(&run.directory)), || artifacts::keep(run, &files));
-    let entry = entry(run, key, origin, kept);
+    // A return sends no files: those of the result went with the run that made it.
+    let keep = || if is_return { Kept::default() } else { artifacts::keep(run, &files) };
+    let (origin, kept) = rayon::join(|| (origin::user(), origin::git(&run.directory)), keep);
+    let entry = Entry { is_return, ..entry(run, key, origin, kept) };
     let json = serde_json::to_string_pretty(&entry)
         .map_err(|error| StageError::bug(format!("the outbox entry cannot be written as JSON: {error}")))?;
     // Params and paths were cleaned one by one; this is for what stands in reasons and notes.
@@ -145,6 +197,8 @@ fn entry(
         format: FORMAT,
         key: key.to_owned(),
         status: run.status,
+        is_return: false,
+        has_stale_upstream: run.stale_upstream,
         started_ms: run.started_ms,
         ended_ms: run.ended_ms,
         pipeline: run.pipeline.clone(),

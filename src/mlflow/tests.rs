@@ -87,6 +87,7 @@ impl Project {
             pipeline: "segments".to_owned(),
             directory: self.folder.path().to_owned(),
             file: self.path("pipeline.yaml"),
+            stale_upstream: false,
             stages,
         }
     }
@@ -250,6 +251,34 @@ fn entries_wait_oldest_first_until_they_have_a_receipt() {
     assert_eq!(waiting[0].bytes, json + entry.artifacts.iter().map(|artifact| artifact.bytes).sum::<u64>());
     std::fs::write(earlier.join(RECEIPT), "{}").unwrap();
     assert_eq!(project.outbox().entries().unwrap().len(), 1);
+}
+
+#[test]
+fn a_return_is_sealed_without_files_where_it_changes_the_model() {
+    let project = Project::new();
+    let with_model = |identity: &str| {
+        let mut run = project.finished();
+        let mut record = Record::default();
+        record.text("model", "identity", identity);
+        let path = project.path(&format!("artifacts/track/{identity}.parquet"));
+        table::write(&path, &record.to_batch().unwrap(), &Facts::new()).unwrap();
+        let (name, file) = output("record", path.clone(), Digest::of_file(&path).unwrap());
+        run.stages[3].outputs.insert(name, file);
+        run
+    };
+    let (mut one, mut two) = (with_model("one"), with_model("two"));
+    let outbox = project.outbox();
+    let back = |run: &FinishedRun| outbox.seal_return(run).map_err(|error| error.message).unwrap();
+    project.seal(&one);
+    assert_eq!(back(&one), None, "it is the last one");
+    two.started_ms += 1;
+    project.seal(&two);
+    one.started_ms += 2;
+    let path = back(&one).unwrap();
+    let entry = Entry::read(&path).unwrap();
+    assert!(entry.is_return && entry.artifacts.is_empty() && entry.model_identity() == Some("one"));
+    assert_eq!(back(&one), None, "said already");
+    assert_eq!(back(&project.finished()), None, "a run without a model goes nowhere");
 }
 
 #[test]

@@ -14,3 +14,5 @@ mod own_data;
 mod support;
 #[cfg(test)]
 mod tools;
+#[cfg(test)]
+mod tracking;

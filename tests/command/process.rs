@@ -27,6 +27,7 @@ impl Folder {
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(Path::new(env!("CARGO_BIN_EXE_segpipe")));
         command.current_dir(&self.0).args(arguments).env_remove("RAYON_NUM_THREADS").env_remove("RUST_BACKTRACE");
+        command.env("MLFLOW_TRACKING_URI", "http://127.0.0.1:9");
         command
     }
 

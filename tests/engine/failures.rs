@@ -1,6 +1,7 @@
 //! Stages that fail, and disks that refuse.
 
 use std::fs;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -103,4 +104,31 @@ fn a_failed_run_is_sealed_as_failed() {
     project.count.before(|_| Err(StageError::new(Fault::Stage, "no")));
     project.run();
     assert_eq!(project.sealed.lock().unwrap()[0].status, RunStatus::Failed);
+}
+
+#[test]
+fn going_back_to_an_earlier_result_is_sealed_as_a_return() {
+    let mut project = Project::new();
+    project.run();
+    project.k = 5;
+    project.run();
+    project.k = 10;
+    let back = project.run();
+    assert_eq!(back.outcomes(), "load:cached count:restored draw:restored");
+    assert_eq!(back.report.finished.outbox.as_deref(), Some(Path::new("returned")));
+    let sealed = project.sealed.lock().unwrap().clone();
+    assert_eq!(sealed.len(), 3);
+    assert_eq!(fs::read_to_string(&sealed[2].stages[1].outputs["number"].path).unwrap(), "20");
+    assert_eq!(project.run().report.finished.outbox, None, "with nothing to do there is nothing to tell");
+}
+
+#[test]
+fn a_run_on_a_stale_upstream_is_sealed_as_such() {
+    let mut project = Project::new();
+    project.run();
+    fs::write(project.path("artifacts/load/lines.parquet"), "one\ntwo\nthree\n").unwrap();
+    project.select(Some("count"), None, None);
+    project.run();
+    let stale: Vec<bool> = project.sealed.lock().unwrap().iter().map(|run| run.stale_upstream).collect();
+    assert_eq!(stale, [false, true]);
 }
