@@ -9,24 +9,26 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arrow_array::{Array, RecordBatch, RecordBatchReader};
+use arrow_array::{Array, ArrayRef, RecordBatch};
 use arrow_schema::{ArrowError, Schema, SchemaRef};
 use arrow_select::coalesce::BatchCoalescer;
 use arrow_select::concat::concat_batches;
-use parquet::arrow::ArrowWriter;
-use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+use parquet::arrow::arrow_reader::{
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
+};
 use parquet::arrow::arrow_writer::{ArrowColumnWriter, ArrowLeafColumn, ArrowRowGroupWriterFactory, compute_leaves};
+use parquet::arrow::{ArrowWriter, ProjectionMask};
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::KeyValue;
-use parquet::file::properties::{WriterProperties, WriterVersion};
+use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterVersion};
 use parquet::file::writer::SerializedFileWriter;
 use rayon::prelude::*;
 
 use crate::contract::{Fault, StageContext, StageError, StageFault};
 
 /// Rows per batch, when written and when read. Page boundaries depend on it, so it is part of the format.
-pub const CHUNK_ROWS: usize = 65_536;
+pub const CHUNK_ROWS: usize = 16_384;
 
 const ROW_GROUP_ROWS: usize = 1_048_576;
 const FACT_PREFIX: &str = "segpipe.";
@@ -196,6 +198,8 @@ fn properties(facts: &Facts) -> WriterProperties {
     WriterProperties::builder()
         .set_created_by("segpipe".to_owned())
         .set_writer_version(WriterVersion::PARQUET_1_0)
+        // Nobody here skips rows by them, and they cost a comparison per cell.
+        .set_statistics_enabled(EnabledStatistics::None)
         .set_compression(Compression::ZSTD(ZstdLevel::default()))
         .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
         .set_key_value_metadata(Some(footer.collect()))
@@ -221,10 +225,11 @@ pub fn write_output(ctx: &StageContext<'_>, name: &str, batch: &RecordBatch, fac
     ctx.set_rows(name, rows)
 }
 
-/// Reads a table in a stream, its columns in the order of the schema asked for, extra columns left out.
+/// Reads a table in a stream on all threads, its columns in the order of the schema asked for, extra columns left out.
 pub struct TableReader {
     path: PathBuf,
-    reader: ParquetRecordBatchReader,
+    /// One for each column.
+    columns: Vec<ParquetRecordBatchReader>,
     schema: SchemaRef,
     facts: Facts,
     rows: u64,
@@ -237,15 +242,19 @@ impl TableReader {
     /// [`TableError`] where it cannot be read or a column differs.
     pub fn open(path: &Path, schema: &SchemaRef) -> Result<Self, TableError> {
         let file = File::open(path).map_err(file_error("open", path))?;
-        let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(parquet_error(path))?;
-        let columns = positions(path, builder.schema(), schema)?;
-        let metadata = builder.metadata().file_metadata();
+        let parquet = ArrowReaderMetadata::load(&file, ArrowReaderOptions::default()).map_err(parquet_error(path))?;
+        let metadata = parquet.metadata().file_metadata();
         let facts = read_facts(metadata.key_value_metadata());
         let rows = u64::try_from(metadata.num_rows()).unwrap_or_default();
-        let mask = parquet::arrow::ProjectionMask::roots(builder.parquet_schema(), columns);
-        let reader = builder.with_projection(mask).with_batch_size(CHUNK_ROWS).build();
-        let reader = reader.map_err(parquet_error(path))?;
-        Ok(Self { path: path.to_owned(), reader, schema: Arc::clone(schema), facts, rows })
+        let column = |position: usize| {
+            let file = File::open(path).map_err(file_error("open", path))?;
+            let mask = ProjectionMask::roots(parquet.parquet_schema(), [position]);
+            let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(file, parquet.clone());
+            builder.with_projection(mask).with_batch_size(CHUNK_ROWS).build().map_err(parquet_error(path))
+        };
+        let columns = positions(path, parquet.schema(), schema)?.into_iter().map(column);
+        let columns = columns.collect::<Result<_, TableError>>()?;
+        Ok(Self { path: path.to_owned(), columns, schema: Arc::clone(schema), facts, rows })
     }
 
     /// Number of rows in the file.
@@ -267,13 +276,10 @@ impl TableReader {
         concat_batches(&self.schema, &batches).map_err(arrow_error(&self.path))
     }
 
-    fn arrange(&self, batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
-        let found = self.reader.schema();
-        let columns = self.schema.fields().iter().map(|field| {
-            let position = found.index_of(field.name())?;
-            Ok(Arc::clone(batch.column(position)))
-        });
-        RecordBatch::try_new(Arc::clone(&self.schema), columns.collect::<Result<Vec<_>, ArrowError>>()?)
+    /// The next rows of every column; none at the end.
+    fn next_columns(&mut self) -> Result<Vec<ArrayRef>, ArrowError> {
+        let next = self.columns.par_iter_mut().with_max_len(1).filter_map(Iterator::next);
+        next.map(|batch| batch.map(|batch| Arc::clone(batch.column(0)))).collect()
     }
 }
 
@@ -281,9 +287,12 @@ impl Iterator for TableReader {
     type Item = Result<RecordBatch, TableError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let batch = self.reader.next()?;
-        let arranged = batch.and_then(|batch| self.arrange(&batch));
-        Some(arranged.map_err(arrow_error(&self.path)))
+        let batch = match self.next_columns() {
+            Ok(columns) if columns.is_empty() => return None,
+            Ok(columns) => RecordBatch::try_new(Arc::clone(&self.schema), columns),
+            Err(error) => Err(error),
+        };
+        Some(batch.map_err(arrow_error(&self.path)))
     }
 }
 
