@@ -109,10 +109,11 @@ impl Delimited {
     fn build(&self, raw: &Raw, mapping: &Mapping, dialect: &Dialect) -> Result<Block, LoadError> {
         let mut rows = RowsBuilder::new(mapping, dialect);
         rows.see_bytes(&raw.bytes);
-        let text = if dialect.is_utf8 {
-            String::from_utf8_lossy(&raw.bytes)
-        } else {
-            WINDOWS_1252.decode_without_bom_handling(&raw.bytes).0
+        let text = match std::str::from_utf8(&raw.bytes) {
+            // Quicker than to replace what is not valid where everything is.
+            Ok(text) if dialect.is_utf8 => Cow::Borrowed(text),
+            Err(_) if dialect.is_utf8 => String::from_utf8_lossy(&raw.bytes),
+            _ => WINDOWS_1252.decode_without_bom_handling(&raw.bytes).0,
         };
         let mut records = Records::new(&text, self.marks);
         let mut fields = Vec::with_capacity(mapping.width());

@@ -117,6 +117,11 @@ impl Evidence {
             return;
         }
         self.text.foreign += u64::from(memchr::memchr(0, bytes).is_some());
+        if std::str::from_utf8(bytes).is_ok() {
+            // Every character beyond ASCII begins with one byte of these.
+            self.text.valid += bytes.iter().filter(|byte| **byte >= 0xc0).count() as u64;
+            return;
+        }
         for chunk in bytes.utf8_chunks() {
             self.text.valid += chunk.valid().chars().filter(|c| !c.is_ascii()).count() as u64;
             self.text.invalid += chunk.invalid().len() as u64;

@@ -231,6 +231,28 @@ pub(super) fn mark_hint(text: &str) -> MarkHint {
     if memchr::memchr2(b'.', b',', text.as_bytes()).is_none() {
         return MarkHint::None;
     }
+    plain_hint(text.as_bytes()).unwrap_or_else(|| full_hint(text))
+}
+
+/// The common case: a sign, a few digits, one mark among them.
+fn plain_hint(bytes: &[u8]) -> Option<MarkHint> {
+    let digits = bytes.strip_prefix(b"-").unwrap_or(bytes);
+    let at = memchr::memchr2(b'.', b',', digits)?;
+    let (whole, decimals) = (&digits[..at], &digits[at + 1..]);
+    let is_plain = whole.iter().chain(decimals).all(u8::is_ascii_digit) && (2..=18).contains(&digits.len());
+    if !is_plain {
+        return None;
+    }
+    // By the other mark this one would set a group of three off.
+    let is_group = (1..=3).contains(&whole.len()) && whole[0] != b'0' && decimals.len() == 3;
+    Some(match (is_group, digits[at]) {
+        (true, _) => MarkHint::Either,
+        (false, b'.') => MarkHint::Point,
+        (false, _) => MarkHint::Comma,
+    })
+}
+
+fn full_hint(text: &str) -> MarkHint {
     let with = |mark| Written::parse(text, mark).and_then(|written| written.scaled(MONEY).ok());
     match (with(DecimalMark::Point), with(DecimalMark::Comma)) {
         (Some(point), Some(comma)) if point == comma => MarkHint::None,
@@ -353,6 +375,20 @@ mod tests {
             ("1234.567", MarkHint::Point),
         ] {
             assert_eq!(mark_hint(text), hint, "`{text}`");
+        }
+    }
+
+    #[test]
+    fn the_common_case_says_what_reading_by_both_marks_says() {
+        let alphabet = [b'-', b'0', b'1', b'7', b'.', b','];
+        for code in 0..6_usize.pow(7) {
+            let bytes: Vec<u8> = (0..7).map(|place| alphabet[code / 6_usize.pow(place) % 6]).collect();
+            for length in 2..=7 {
+                let text = std::str::from_utf8(&bytes[..length]).unwrap();
+                if let Some(hint) = plain_hint(text.as_bytes()) {
+                    assert_eq!(hint, full_hint(text), "`{text}`");
+                }
+            }
         }
     }
 }
