@@ -30,8 +30,8 @@ ANOTHER_K = "segpipe run --set train.k=…"
 BASELINE = "pandas + scikit-learn + matplotlib"
 BASELINE_STUDY = "the same with the study of k = 2..10"
 
-# How many times faster than the baseline: about half of what an idle machine with two cores gives, so that a change for
-# the worse is noticed and a busy machine is not.
+# How many times faster than the baseline: a third to a half of what an idle machine with two cores gives, so that a
+# change for the worse is noticed and a busy machine is not.
 FLOORS = {COLD: 1.7, IDLE: 80, TO_TRAIN: 10, ANOTHER_K: 5}
 
 

@@ -199,7 +199,7 @@ pub struct StatusArguments {
 }
 
 const PUSH_EXAMPLES: &str = "\
-Every run that executed something is kept in artifacts/.outbox until a server has it. The server is
+Every run that executed something waits in artifacts/.outbox until a server has it. The server is
 `track.tracking_uri`, else MLFLOW_TRACKING_URI, else http://127.0.0.1:5000; who asks, and how, is
 said by MLflow's own environment variables, e.g. MLFLOW_TRACKING_USERNAME.
 

@@ -1,13 +1,13 @@
 //! Exchanging centres: what many more starts would find, at the price of a few.
 //!
 //! For: leaving a local optimum with too many centres in one place and too few in another. Not for: the starts
-//! themselves. Called by: [`super::fit_all`], on the best start.
+//! themselves. Called by: [`super::fit_all`], on two of the starts.
 //!
 //! In a round every centre in turn is taken away and another drawn for it as k-means++ draws (a random swap, Fränti
 //! 2018), and the iterations go on from there while they promise something. The best of them is kept. Rounds end when
 //! [`KMeans::patience`] of them in a row have found nothing better. On the reference data (raw and log scaling, k = 2 to
 //! 10, 200 seeds) this lowers the share of fits with ten starts that miss scikit-learn's inertia by more than 0.1 % from
-//! 6 % to 0.06 %.
+//! 6 % to 0.2 %.
 
 use rayon::prelude::*;
 
