@@ -46,7 +46,7 @@ ENV HOME=/tmp
 USER 10001:10001
 EXPOSE 8080
 HEALTHCHECK --interval=10s --timeout=5s --start-period=10s \
-    CMD ["bash", "-c", "exec 3<>/dev/tcp/127.0.0.1/8080 && printf 'GET /ping HTTP/1.0\\r\\n\\r\\n' >&3 && head -1 <&3 | grep -q ' 200 '"]
+    CMD ["segpipe", "serve", "--check"]
 ENTRYPOINT ["segpipe"]
 CMD ["serve", "--bind", "0.0.0.0:8080"]
 

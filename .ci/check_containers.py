@@ -73,7 +73,7 @@ def served(address: str, artifacts: Path) -> dict:
     assigned = {row["customer_id"]: row for row in rows(artifacts, "train/assignments")}
     data = [[customer[feature] for feature in FEATURES] for customer in customers]
     body = {"dataframe_split": {"columns": FEATURES, "data": data}}
-    token = os.environ.get("SEGPIPE_API_TOKEN")
+    token = os.environ.get("SEGPIPE_SERVE_TOKEN")
     answers = invoke(address, body, token)
     demand(len(answers) == len(customers) > 0, "the service answers with as many rows as it was asked for")
     for customer, answer in zip(customers, answers, strict=True):
