@@ -5,6 +5,7 @@
 use serde_json::{Value, json};
 
 use crate::customers::FEATURES;
+use crate::model::identity;
 use crate::results::SourceFact;
 
 use super::artifacts::ARTIFACTS;
@@ -188,10 +189,10 @@ fn mlflow_type(column: &str) -> &'static str {
 fn model(results: &Results, record: &mut Record) {
     let model = &results.model;
     let mut fact = |key: &str, text: String| record.text("model", key, text);
-    let identity = blake3::hash(results.model_digests.join("\n").as_bytes()).to_hex();
-    fact("identity", identity[..SHORT_DIGEST].to_owned());
-    fact("model_json_digest", results.model_digests[0].clone());
-    fact("onnx_digest", results.model_digests[1].clone());
+    let [json, onnx] = &results.model_digests;
+    fact("identity", identity([json, onnx]));
+    fact("model_json_digest", json.clone());
+    fact("onnx_digest", onnx.clone());
     fact("k", model.segments.len().to_string());
     fact("algorithm", model.algorithm.clone());
     fact("scaling", model.scaler.method.clone());
