@@ -20,8 +20,8 @@ COPY Cargo.toml Cargo.lock ./
 COPY stages/Cargo.toml stages/
 # Tests and benchmarks that a manifest names would have to be there. Nothing of the two packages themselves may stay:
 # cargo goes by time of change, and the real sources can be older than these.
-RUN mkdir src \
-    && touch src/lib.rs stages/lib.rs \
+RUN mkdir -p src \
+    && : | tee src/lib.rs stages/lib.rs \
     && echo 'fn main() {}' | tee src/main.rs stages/build.rs >/dev/null \
     && sed -i '/^\[\[\(test\|bench\)\]\]$/,/^$/d' Cargo.toml stages/Cargo.toml \
     && cargo build --locked --release --bin segpipe \

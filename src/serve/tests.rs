@@ -1,0 +1,1 @@
+//! Fuzzing of what reads requests, and requests that mean harm.
