@@ -67,7 +67,7 @@ def answer(bundle: Bundle, scorer: Scorer, raw: tuple[float, float, float]) -> N
     scores = scorer.score(np.array([raw]))
     segment = bundle.segments[int(scores.segment[0])]
     runner_up = int(scores.runner_up[0])
-    with st.container(border=True):
+    with st.container(border=True, key="answer"):
         st.caption("This customer is in the segment")
         st.html(charts.chip(segment, "1.75rem"))
         st.markdown(f":material/flag: **What to do:** {wording.markdown(wording.sentence(segment.action))}")
