@@ -95,7 +95,7 @@ impl Stage for Deploy {
     }
 
     fn summary(&self) -> &'static str {
-        "packs model, segments and model card into a bundle"
+        "packs model, segments, model card and app into a bundle"
     }
 
     fn inputs(&self) -> &'static [Input] {

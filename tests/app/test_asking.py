@@ -144,6 +144,10 @@ def test_no_run_says_what_to_do(server: Server, monkeypatch: pytest.MonkeyPatch)
         with pytest.raises(TrackingError, match=expected):
             tracking.find("0123abcd")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", server.url)
+    for body in (b"[1]", b'{"model_versions": [{}]}'):
+        server.answer = lambda path, body=body: (200, body)
+        with pytest.raises(TrackingError, match="is no MLflow server"):
+            tracking.find("0123abcd")
     server.answer = lambda path: (403, b"")
     with pytest.raises(TrackingError, match="refused to say"):
         tracking.find("0123abcd")

@@ -1,6 +1,9 @@
 """Segments, runners-up, margins and changes, with numbers worked out by hand and against segpipe's own answers."""
 
 import math
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +15,7 @@ import pytest
 import bundle
 from bundle import FEATURES, BundleError, Mixture, Model, Scaler
 from changes import FREQUENCY, MONETARY, RECENCY, Change, changes
+from conftest import APP
 from scoring import Scorer, transform
 
 
@@ -114,6 +118,15 @@ def test_a_model_that_is_no_model_is_told_in_a_sentence(make: Callable[..., Path
     folder = make(lambda contents: contents.update({"model.onnx": b"nothing"}))
     with pytest.raises(BundleError, match=r"`model.onnx` cannot be loaded"):
         Scorer(bundle.read(folder).model)
+
+
+def test_scoring_reports_to_nobody() -> None:
+    """With a home that cannot be written, onnxruntime says so when it sets up its telemetry."""
+    code = f"import sys; sys.path.insert(0, {str(APP)!r}); import scoring"
+    environment = {name: value for name, value in os.environ.items() if name != "ORT_DISABLE_TELEMETRY"}
+    environment["HOME"] = "/proc"
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert "telemetry" not in done.stderr
 
 
 def test_every_customer_of_the_reference_data_gets_segpipes_answer(project: Path) -> None:

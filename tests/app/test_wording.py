@@ -19,8 +19,8 @@ def plain(text: str | None) -> str:
 
 def test_numbers_have_spaces_between_thousands() -> None:
     assert plain(wording.whole(4338)) == "4 338"
-    assert plain(wording.money(8911407.904)) == "8 911 407.90"
-    assert plain(wording.money(90.0)) == "90"
+    assert plain(wording.number(8911407.904)) == "8 911 407.90"
+    assert plain(wording.number(90.0)) == "90"
     assert [plain(wording.percent(share)) for share in (0.0, 0.0004, 0.003, 1.0)] == [
         "0.0 %",
         "< 0.1 %",

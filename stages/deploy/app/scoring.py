@@ -5,14 +5,26 @@ and the margin follow from model.json by segpipe's formulas, operation by operat
 Not for: names and colours. Called by: the pages and `changes.py`. Knows no Streamlit.
 """
 
+import os
 from dataclasses import dataclass
 
 import numpy as np
-import onnxruntime
-from onnxruntime.capi.onnxruntime_pybind11_state import Fail, InvalidArgument, InvalidGraph, InvalidProtobuf
-from onnxruntime.capi.onnxruntime_pybind11_state import NotImplemented as NotImplemented_
 
 from bundle import REMEDY, BundleError, Model, Scaler
+
+# onnxruntime reports to its maker unless it is told not to before it is imported.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+
+import onnxruntime
+from onnxruntime.capi import onnxruntime_pybind11_state as failures
+
+NO_MODEL = (
+    failures.Fail,
+    failures.InvalidArgument,
+    failures.InvalidGraph,
+    failures.InvalidProtobuf,
+    failures.NotImplemented,
+)
 
 # Scaled values are kept within ±this, so that squares of them and their sums stay finite.
 LIMIT = 1e100
@@ -46,7 +58,7 @@ class Scorer:
         options.log_severity_level = 3
         try:
             self._session = onnxruntime.InferenceSession(model.onnx, options, providers=["CPUExecutionProvider"])
-        except (Fail, InvalidArgument, InvalidGraph, InvalidProtobuf, NotImplemented_) as error:
+        except NO_MODEL as error:
             raise BundleError(f"`model.onnx` cannot be loaded: {error}. {REMEDY}") from None
         self._input = self._session.get_inputs()[0].name
         self._factors, self._penalties = _components(model)

@@ -41,6 +41,13 @@ def find(identity: str) -> Tracked:
     if not server.startswith(("http://", "https://")):
         raise TrackingError("`MLFLOW_TRACKING_URI` names no server: an address begins with `http://` or `https://`.")
     shown = _without_user(os.environ.get("SEGPIPE_MLFLOW_UI", "").strip().rstrip("/") or server)
+    try:
+        return _found(server, shown, identity)
+    except (KeyError, IndexError, TypeError, AttributeError):
+        raise TrackingError(f"What answers at {_without_user(server)} is no MLflow server.") from None
+
+
+def _found(server: str, shown: str, identity: str) -> Tracked:
     query = urllib.parse.urlencode({"filter": f"tags.`{IDENTITY}` = '{identity}'", "max_results": 1})
     versions = _get(server, f"model-versions/search?{query}").get("model_versions")
     if not versions:

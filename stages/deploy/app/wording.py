@@ -20,8 +20,8 @@ def whole(value: float) -> str:
     return f"{value:,.0f}".replace(",", SPACE)
 
 
-def money(value: float) -> str:
-    """`8 911 407.90`, and without cents where there are none."""
+def number(value: float) -> str:
+    """`8 911 407.90`; `35` where there is nothing behind the point."""
     text = f"{value:,.2f}".replace(",", SPACE)
     return text.removesuffix(".00")
 
@@ -47,12 +47,8 @@ def moment(text: str) -> str:
 def value_of(feature: Feature, value: float) -> str:
     """A value with its unit: `35 days`, `1 order`, `829.50`."""
     if feature.name == "monetary":
-        return money(value)
-    return f"{_number(value)}{SPACE}{_unit(feature, value)}"
-
-
-def _number(value: float) -> str:
-    return whole(value) if value == round(value) else money(value)
+        return number(value)
+    return f"{number(value)}{SPACE}{_unit(feature, value)}"
 
 
 def _unit(feature: Feature, value: float) -> str:
@@ -102,11 +98,11 @@ def standing(feature: Feature, among_all: float, within: float, segment: str) ->
 def change(found: Change, raw: tuple[float, float, float], feature: Feature, segment: Segment) -> str:
     """A change that would move a customer up, in words."""
     difference = abs(found.value - raw[found.feature])
-    now, then = _number(raw[found.feature]), _number(found.value)
+    now, then = number(raw[found.feature]), number(found.value)
     what = {
         RECENCY: f"a purchase {value_of(feature, difference)} later ({value_of(feature, found.value)} ago, not {now})",
-        FREQUENCY: f"{_number(difference)} more {_unit(feature, difference)} ({then} instead of {now})",
-        MONETARY: f"{money(difference)} more spent ({then} instead of {now})",
+        FREQUENCY: f"{number(difference)} more {_unit(feature, difference)} ({then} instead of {now})",
+        MONETARY: f"{number(difference)} more spent ({then} instead of {now})",
     }[found.feature]
     return f"{what} would make it **{markdown(segment.name)}**"
 

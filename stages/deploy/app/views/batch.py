@@ -101,7 +101,7 @@ def problems(table: Table, values: Values) -> None:
             "why": [problem.why for problem in shown],
         }
     )
-    st.table(frame.set_index("row") if count <= 10 else frame.head(10).set_index("row"))
+    st.container(key="problems").table(frame.head(10).set_index("row"))
     if count > 10:
         with st.expander(f"The first {whole(len(shown))} of {whole(count)} problems"):
             st.dataframe(frame, hide_index=True, width="stretch")

@@ -5,7 +5,7 @@ import streamlit as st
 import charts
 import session
 from bundle import Bundle, Segment
-from wording import TITLES, markdown, marked, moment, money, percent, quartiles, sentence, whole
+from wording import TITLES, markdown, marked, moment, number, percent, quartiles, sentence, whole
 
 # Plots of the report, as people would call them; others follow under their own names.
 PLOTS = {"segment_sizes": "Sizes", "segment_profiles": "Profiles", "pca_scatter": "Map"}
@@ -17,7 +17,7 @@ def facts(bundle: Bundle) -> None:
     period = " to ".join(map(moment, data.period)) if data.period else "not known"
     columns = st.columns(4)
     columns[0].metric("Customers", whole(data.customers))
-    columns[1].metric("Revenue", money(data.revenue), help="In the money of the data.")
+    columns[1].metric("Revenue", number(data.revenue), help="In the money of the data.")
     columns[2].metric("Segments", len(bundle.segments))
     columns[3].metric("Source", "simulated" if data.is_simulated else "real data")
     st.caption(f"Purchases from {period}. Recency is counted at {moment(data.snapshot)}.")
@@ -37,7 +37,7 @@ def card(bundle: Bundle, segment: Segment) -> None:
         customers, revenue = percent(segment.customer_share), percent(segment.revenue_share)
         what = f"{whole(segment.customers)} customers, {customers} of all"
         st.html(charts.share_bar(segment.customer_share, segment, what))
-        what = f"{money(segment.revenue)} revenue, {revenue} of all"
+        what = f"{number(segment.revenue)} revenue, {revenue} of all"
         st.html(charts.share_bar(segment.revenue_share, segment, what))
         rows = ["| | median | middle half |", "|---|---:|---:|"]
         for title, feature, found in zip(TITLES, bundle.features, segment.quartiles, strict=True):

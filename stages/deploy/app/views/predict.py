@@ -6,7 +6,7 @@ import streamlit as st
 import charts
 import session
 import wording
-from bundle import Bundle, Feature
+from bundle import Bundle, Feature, Segment
 from changes import changes
 from placing import is_skewed, nearest, place, stops
 from scoring import Scorer, transform
@@ -44,13 +44,13 @@ def ask(bundle: Bundle, index: int) -> float:
     else:
         st.number_input(spoken, min_value=-LARGEST, max_value=LARGEST, step=10.0, format="%.2f", key=typed)
     if len(values) > 1:
-        scale = ", on a logarithmic scale" if is_log else ""
+        scale = " (logarithmic)" if is_log else ""
         st.select_slider(
-            f"{TITLES[index]} in the data, {wording.value_of(feature, low)} to {wording.value_of(feature, high)}{scale}",
+            f"{TITLES[index]} in the data: {wording.number(low)} to {wording.value_of(feature, high)}{scale}",
             options=values,
             key=slid,
             on_change=follow,
-            format_func=wording.whole if is_whole else wording.money,
+            format_func=wording.whole if is_whole else wording.number,
         )
     return float(st.session_state[typed])
 
@@ -62,12 +62,12 @@ def _start(feature: Feature, values: list[float], is_whole: bool) -> float:
     return int(value) if is_whole else value
 
 
-def answer(bundle: Bundle, scorer: Scorer, raw: tuple[float, float, float]) -> None:
+def answer(bundle: Bundle, scorer: Scorer, raw: tuple[float, float, float]) -> Segment:
     """The card with the segment, how clear that is, and what to do."""
     scores = scorer.score(np.array([raw]))
     segment = bundle.segments[int(scores.segment[0])]
     runner_up = int(scores.runner_up[0])
-    with st.container(border=True):
+    with st.container(border=True, key="answer"):
         st.caption("This customer is in the segment")
         st.html(charts.chip(segment, "1.75rem"))
         st.markdown(f":material/flag: **What to do:** {wording.markdown(wording.sentence(segment.action))}")
@@ -76,6 +76,11 @@ def answer(bundle: Bundle, scorer: Scorer, raw: tuple[float, float, float]) -> N
         if note := wording.outside_note(bundle.model, raw, bundle.features):
             st.warning(note, icon=":material/warning:")
         upwards(bundle, scorer, raw, segment.number)
+    return segment
+
+
+def standing(bundle: Bundle, raw: tuple[float, float, float], segment: Segment) -> None:
+    """The customer among all and within the segment."""
     st.subheader("Where this customer stands")
     st.html(charts.standing_bars(bundle, raw, segment))
     st.caption(
@@ -124,7 +129,11 @@ def show() -> None:
         recency, frequency, monetary = (ask(bundle, index) for index in range(3))
     raw = (recency, frequency, monetary)
     with told:
-        answer(bundle, scorer, raw)
+        segment = answer(bundle, scorer, raw)
+    left, right = st.columns(2, gap="large")
+    with left:
+        standing(bundle, raw, segment)
+    with right:
         on_the_map(bundle, raw)
 
 
