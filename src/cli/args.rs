@@ -436,6 +436,10 @@ mod tests {
             "segpipe simulate --customers 5",
             "segpipe predict in.csv",
             "segpipe graph --format png",
+            "segpipe serve --bundle a --model-uri models:/a@b",
+            "segpipe serve --model-uri shop",
+            "segpipe serve --bind nowhere",
+            "segpipe serve --concurrency 0",
             "segpipe walk",
             "segpipe",
         ] {

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::str::FromStr;
 
 use segpipe_stages::deploy::bundle::{self, Bundle, BundleError};
@@ -147,24 +147,6 @@ fn unserved(model: &ModelUri, problem: &'static str) -> DeliveryError {
 
 fn broken(model: &ModelUri, source: BundleError) -> DeliveryError {
     DeliveryError::Bundle { model: model.to_string(), source: Box::new(source) }
-}
-
-impl Shelf {
-    /// What is at `path`; none where nothing is.
-    async fn get(&self, client: &Client, path: &str) -> Result<Option<Vec<u8>>, DeliveryError> {
-        match self {
-            Self::Server(root) => client.get_file(&format!("{root}/{path}")).await,
-            Self::Folder(folder) => read(&folder.join(path)).await,
-        }
-    }
-}
-
-async fn read(path: &Path) -> Result<Option<Vec<u8>>, DeliveryError> {
-    match tokio::fs::read(path).await {
-        Ok(content) => Ok(Some(content)),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(source) => Err(DeliveryError::File { action: "read", path: path.to_owned(), source }),
-    }
 }
 
 #[cfg(test)]

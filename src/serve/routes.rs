@@ -5,13 +5,13 @@
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Instant;
 
+use axum::RequestExt;
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::{Path, Request};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use axum::routing::{MethodFilter, on};
-use axum::{RequestExt, http};
 use segpipe_stages::numerals::counted;
 use serde_json::json;
 use tokio::sync::Semaphore;
@@ -130,16 +130,13 @@ impl Service {
             let service = Arc::clone(self);
             let handler = move |request: Request| {
                 let service = Arc::clone(&service);
-                async move { service.answer(Some(route), request).await }
+                async move { service.answer(route, request).await }
             };
             router = router.route(route.path(), on(route.filter(), handler));
         }
         let (unknown, other) = (Arc::clone(self), Arc::clone(self));
         let unknown = move |request: Request| async move { unknown.refuse(&request, not_found()) };
-        let other = move |request: Request| async move {
-            let problem = not_allowed(&request);
-            other.refuse(&request, problem)
-        };
+        let other = move |request: Request| async move { other.refuse(&request, not_allowed()) };
         router.fallback(unknown).method_not_allowed_fallback(other)
     }
 
@@ -151,15 +148,11 @@ impl Service {
         answer
     }
 
-    async fn answer(&self, route: Option<Route>, request: Request) -> Response {
+    async fn answer(&self, route: Route, request: Request) -> Response {
         let begun = Instant::now();
         let _present = self.metrics.request();
-        let answered = match route {
-            Some(route) => self.admit(route, request).await,
-            None => Err(not_found()),
-        };
-        let answer = answered.unwrap_or_else(Problem::into_response);
-        self.tell(route, answer.status(), begun);
+        let answer = self.admit(route, request).await.unwrap_or_else(Problem::into_response);
+        self.tell(Some(route), answer.status(), begun);
         answer
     }
 
@@ -309,8 +302,8 @@ fn not_found() -> Problem {
     problem.with_hint("`/openapi.json` lists what there is").last()
 }
 
-fn not_allowed(request: &Request) -> Problem {
-    let wanted = if request.method() == http::Method::POST { "GET" } else { "POST" };
-    let problem = Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "this path takes another method");
-    problem.with_hint(format!("`{wanted}`, most likely; `/openapi.json` says which")).last()
+fn not_allowed() -> Problem {
+    let text = "this path takes another method";
+    let problem = Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", text);
+    problem.with_hint("the header `allow` says which").last()
 }

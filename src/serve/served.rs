@@ -26,6 +26,8 @@ pub(super) struct Served {
 }
 
 impl Served {
+    /// Makes a bundle ready.
+    ///
     /// # Errors
     /// Where the table of assignments is none.
     pub(super) fn of(bundle: Bundle) -> Result<Self, ParquetError> {

@@ -16,7 +16,7 @@ use parquet::file::reader::{FileReader, SerializedFileReader};
 use reqwest::Url;
 use segpipe_stages::contract::{Fault, Note, Observer, Params, Source, SourceOrigin, StageError};
 use segpipe_stages::customers::Customers;
-use segpipe_stages::load::{self, LoadError, LoadParams};
+use segpipe_stages::load::{self, LoadError, LoadParams, SourceParam};
 use segpipe_stages::transactions::{self, CustomerParams};
 
 use super::problem::Problem;
@@ -42,7 +42,7 @@ const MAX_ROWS: i64 = 50_000_000;
 
 /// Reads the query: which header is which column, and how dates are written.
 pub(super) fn params(query: Option<&str>) -> Result<LoadParams, Problem> {
-    let mut params = LoadParams::default();
+    let mut params = LoadParams { source: Some(SourceParam::Path("body".to_owned())), ..LoadParams::default() };
     let mut seen = HashSet::new();
     let url = format!("http://query/?{}", query.unwrap_or_default());
     let url = Url::parse(&url).map_err(|_| Problem::malformed("the query cannot be read"))?;
@@ -217,12 +217,21 @@ fn too_much(message: String) -> Problem {
 }
 
 fn unreadable(error: LoadError, path: &Path) -> Problem {
-    let is_table = matches!(error, LoadError::RfmTable { .. });
+    let hint = match &error {
+        LoadError::RfmTable { .. } => Some("send it to `/invocations` as `text/csv`"),
+        LoadError::MissingColumns { .. } | LoadError::NoSuchHeader { .. } | LoadError::AmbiguousColumn { .. } => {
+            Some("name the headers in the query, e.g. `?customer=Client&date=Day&amount=Sum`")
+        }
+        LoadError::DateOrderUnsettled { .. } | LoadError::DateOrderMixed { .. } | LoadError::DatesUnreadable { .. } => {
+            Some("say in the query how dates are written, e.g. `?date_format=day_first`")
+        }
+        _ => None,
+    };
     let problem = unusable(&StageError::from(error), path);
-    if is_table {
-        return problem.with_hint("send it to `/invocations` as `text/csv`");
+    match hint {
+        Some(hint) => problem.with_hint(hint),
+        None => problem,
     }
-    problem
 }
 
 /// What a stage says of the file, which has no name here.

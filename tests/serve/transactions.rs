@@ -5,7 +5,7 @@ use std::io::Write;
 use serde_json::Value;
 
 use super::support::{Project, shop};
-use super::wire::{Answer, Service, project};
+use super::wire::{Service, project};
 
 const PATH: &str = "/v1/transactions";
 
@@ -72,10 +72,7 @@ fn gzip_and_parquet_give_the_same_as_text() {
     let small = text();
     let plain = service.post(PATH, "text/csv", &small);
     assert_eq!(plain.status, 200, "{}", plain.text());
-    assert_eq!(
-        service.post(PATH, "application/gzip", gzipped(&small)),
-        dated(&plain, &service.post(PATH, "application/gzip", gzipped(&small)))
-    );
+    assert_eq!(service.post(PATH, "application/gzip", gzipped(&small)).body, plain.body);
     let headers = [("content-type", "text/csv"), ("content-encoding", "gzip")];
     assert_eq!(service.ask("POST", PATH, &headers, &gzipped(&small)).body, plain.body);
     let project = Project::empty();
@@ -86,11 +83,6 @@ fn gzip_and_parquet_give_the_same_as_text() {
     let parquet = service.post(PATH, "application/vnd.apache.parquet", parquet).json();
     assert!(!text["predictions"].as_array().unwrap().is_empty());
     assert_eq!(text["predictions"], parquet["predictions"]);
-}
-
-/// `answer` with the headers of `other`, which hold the time.
-fn dated(answer: &Answer, other: &Answer) -> Answer {
-    Answer { headers: other.headers.clone(), ..answer.clone() }
 }
 
 #[test]
