@@ -94,17 +94,21 @@ ENTRYPOINT ["mlflow", "server", "--host", "0.0.0.0", "--port", "5000", "--worker
 CMD ["--allowed-hosts", "mlflow:*,localhost:*,127.0.0.1:*"]
 
 
-# A bundle that may not be there yet is copied by a pattern, which may match nothing, beside a file that is.
-FROM packages AS ui-packages
-COPY pipeline.yaml artifacts/deploy/bundl[e] /srv/bundle/
-RUN rm /srv/bundle/pipeline.yaml \
-    && if ! [ -e /srv/bundle/app/app.py ]; then \
+# What may not be there yet is copied by a pattern, which may match nothing, beside a file that is.
+FROM ${DEBIAN_IMAGE} AS bundle
+COPY pipeline.yaml artifact[s] /srv/artifacts/
+RUN if ! [ -e /srv/artifacts/deploy/bundle/app/app.py ]; then \
         echo 'error: there is no bundle with an app in artifacts/deploy/bundle' >&2; \
         echo 'hint: `segpipe run` makes it (without Rust: `docker compose run --rm pipeline`); then build this again' >&2; \
         exit 1; \
     fi \
-    && chmod -R a+rX /srv/bundle
-RUN pip install --no-cache-dir --disable-pip-version-check --quiet -r /srv/bundle/requirements.txt
+    && chmod -R a+rX /srv/artifacts
+
+
+# In a layer that stays as long as the app needs the same packages, whatever the segments are.
+FROM packages AS ui-packages
+COPY --from=bundle /srv/artifacts/deploy/bundle/requirements.txt /tmp/
+RUN pip install --no-cache-dir --disable-pip-version-check --quiet -r /tmp/requirements.txt
 
 
 FROM python AS ui
@@ -113,7 +117,7 @@ LABEL org.opencontainers.image.title="customer-segmentation-ui" \
       org.opencontainers.image.version="0.1.0" \
       org.opencontainers.image.licenses="MIT OR Apache-2.0"
 COPY --from=ui-packages /opt/venv /opt/venv
-COPY --from=ui-packages /srv/bundle /srv/bundle
+COPY --from=bundle /srv/artifacts/deploy/bundle /srv/bundle
 WORKDIR /srv/bundle
 ENV STREAMLIT_BROWSER_GATHER_USAGE_STATS=false STREAMLIT_SERVER_FILE_WATCHER_TYPE=none
 USER 10001:10001

@@ -41,9 +41,8 @@ def tracked(address: str, artifacts: Path) -> dict:
     runs = client.search_runs(experiments)
     champion = client.get_model_version_by_alias(MODEL, "champion")
     run = client.get_run(champion.run_id)
-    for metric in rows(artifacts, "evaluate/metrics"):
-        if metric["metric"] == "silhouette":
-            demand(run.data.metrics["silhouette"] == metric["value"], "MLflow has the silhouette of artifacts/evaluate")
+    metrics = {row["metric"]: row["value"] for row in rows(artifacts, "evaluate/metrics")}
+    demand(run.data.metrics["silhouette"] == metrics["silhouette"], "MLflow has the silhouette of artifacts/evaluate")
     with tempfile.TemporaryDirectory() as folder:
         model = Path(mlflow.artifacts.download_artifacts(f"models:/{MODEL}@champion", dst_path=folder)) / "model.onnx"
         trained = artifacts / "train/model.onnx"

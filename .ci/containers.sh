@@ -3,15 +3,17 @@
 # same answers from the app and from the service, and nothing lost by a restart or by `down` and `up`.
 #
 # Needs a Docker engine and Compose, v2 or 1.29; where no image can be pulled, bases.sh makes them (as root, on Debian).
-# Works on a copy of the tracked files in target/containers, as somebody who has just cloned. CHROMIUM, VENV and
-# SEGPIPE_SHARED are as .ci/run has them.
+# Works on a copy of the tracked files in target/containers, as somebody who has just cloned. SEGPIPE_SHARED is
+# where .ci/run has it; of Python, the packages of .ci/requirements.txt are expected in target/venv.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 shared=${SEGPIPE_SHARED:-$(dirname "$PWD")/shared}
-python=${VENV:-$PWD/target/venv}/bin/python
+python=$PWD/target/venv/bin/python
 copy=$PWD/target/containers/copy
-# Two owners of the copy: root cannot be who runs in a container that holds no capabilities.
+# As in containers.yml, so that both find the same layers: it saves minutes of compiling, and answers the same.
+fast=(--build-arg CARGO_PROFILE_RELEASE_OPT_LEVEL=0)
+# Whom the copy belongs to and who runs in the containers: never root.
 if [ "$(id -u)" = 0 ]; then
     export SEGPIPE_USER=1000:1000
 else
@@ -69,8 +71,8 @@ a_build_without_a_bundle_says_what_to_do() {
     if classic --tag segpipe-gate-ui >/dev/null 2>"$copy/../refused.log"; then
         fail "the app's image was built without a bundle"
     fi
-    grep -q '^error: there is no bundle' "$copy/../refused.log"
-    grep -q 'segpipe run' "$copy/../refused.log"
+    grep -q 'error: there is no bundle' "$copy/../refused.log" || fail "a build without a bundle does not say why it fails"
+    grep -q 'hint: `segpipe run`' "$copy/../refused.log" || fail "a build without a bundle does not say what to do"
 }
 
 # What holds of every image: its user, its health check, its labels.
@@ -144,14 +146,14 @@ with_buildkit() {
     return 1
 }
 
-# BuildKit makes the app's image and MLflow's without as much as looking at the Rust image, and the binary of the
-# dependencies that the classic builder has compiled already: that they compile has been seen.
+# BuildKit makes the app's image without as much as looking at the Rust image, and segpipe's from the dependencies that
+# the classic builder has compiled already: that they compile has been seen. MLflow's has no other kind of line than the
+# app's, and would be installed a second time.
 everything_by_buildkit() {
     local build=(env DOCKER_BUILDKIT=1 "$buildkit" build --quiet)
     "${build[@]}" --build-arg RUST_IMAGE=there/is:none --tag segpipe-gate-buildkit-ui "$copy" >/dev/null
-    "${build[@]}" --build-arg RUST_IMAGE=there/is:none --target mlflow "$copy" >/dev/null
-    "${build[@]}" --build-arg RUST_IMAGE=segpipe-gate-build --build-arg CARGO_PROFILE_RELEASE_OPT_LEVEL=0 \
-        --target segpipe --tag segpipe-gate-buildkit "$copy" >/dev/null
+    "${build[@]}" --build-arg RUST_IMAGE=segpipe-gate-build "${fast[@]}" --target segpipe --tag segpipe-gate-buildkit "$copy" \
+        >/dev/null
     image segpipe-gate-buildkit-ui 900
     docker run --rm --read-only --network none segpipe-gate-buildkit --version
 }
@@ -175,12 +177,11 @@ trap clean_up EXIT
 compose down --volumes --remove-orphans >/dev/null 2>&1 || true
 
 say "Images"
-opt_level=(--build-arg CARGO_PROFILE_RELEASE_OPT_LEVEL=0)
-classic "${opt_level[@]}" --target build --tag segpipe-gate-build
-classic "${opt_level[@]}" --target segpipe --tag segpipe-gate
-classic "${opt_level[@]}" --target mlflow --tag segpipe-gate-mlflow
-image segpipe-gate 200
-image segpipe-gate-mlflow 1500
+classic "${fast[@]}" --target build --tag segpipe-gate-build
+classic "${fast[@]}" --target segpipe --tag segpipe-gate
+classic "${fast[@]}" --target mlflow --tag segpipe-gate-mlflow
+image segpipe-gate 250
+image segpipe-gate-mlflow 1200
 no_toolchain segpipe-gate
 a_build_without_a_bundle_says_what_to_do
 
@@ -189,7 +190,7 @@ compose run --rm pipeline run
 cmp pipeline.lock "$copy/pipeline.lock" || fail "a container's results are not those of pipeline.lock"
 
 say "The app's image"
-classic "${opt_level[@]}" --tag segpipe-gate-ui
+classic "${fast[@]}" --tag segpipe-gate-ui
 image segpipe-gate-ui 900
 no_toolchain segpipe-gate-ui
 
