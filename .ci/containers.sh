@@ -121,7 +121,8 @@ state() {
 }
 
 app() {
-    "$python" tests/app/browser.py --url "http://127.0.0.1:$SEGPIPE_UI_PORT" --project "$copy"
+    "$python" tests/app/browser.py --url "http://127.0.0.1:$SEGPIPE_UI_PORT" --project "$copy" \
+        --transactions "$copy/data/online_retail.csv.gz"
 }
 
 same_as_before() {
