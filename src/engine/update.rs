@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
-use segpipe_stages::contract::{Fault, NoteLevel, SourceOrigin, StageError};
+use segpipe_stages::contract::{Fault, NoteLevel, Output, SourceOrigin, StageError};
 
 use super::execute;
 use super::listener::Listener;
@@ -20,8 +20,8 @@ use crate::fingerprint::Document;
 use crate::plan::judge::Judgement;
 use crate::plan::sources::WitnessedSources;
 use crate::spec::pipeline::{Pipeline, PipelineStage};
-use crate::store::StoreError;
 use crate::store::records::{Record, RecordedOutput};
+use crate::store::{StoreError, files};
 
 /// How often a stage is run again because a source changed under it.
 const ATTEMPTS: usize = 3;
@@ -200,14 +200,14 @@ impl Update<'_> {
     /// Puts every output whose place shows something else back.
     fn restore(&self, record: &Record) -> Result<(), StoreError> {
         let present = self.session.judge().present(self.stage)?;
-        for port in self.stage.stage.outputs() {
-            let Some(output) = record.outputs.get(port.name) else { continue };
-            if present[port.name] != Some(output.digest) {
+        let place = |port: &Output| match record.outputs.get(port.name) {
+            Some(output) if present[port.name] != Some(output.digest) => {
                 let place = self.session.store.project().join(&self.stage.outputs[port.name]);
-                self.session.store.place(output.digest, port.kind, &place)?;
+                self.session.store.place(output.digest, port.kind, &place)
             }
-        }
-        Ok(())
+            _ => Ok(()),
+        };
+        files::side_by_side(self.stage.stage.outputs(), place).map(drop)
     }
 
     fn finish(&self, outcome: Outcome, reason: Option<String>, record: Record) -> Result<StageResult, StageError> {

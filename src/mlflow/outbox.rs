@@ -18,7 +18,7 @@ use serde_json::Value;
 
 use crate::address;
 use crate::store::StoreError;
-use crate::store::files::{create_directory, rename_synced};
+use crate::store::files::{create_directory, rename_synced, side_by_side};
 
 use super::artifacts::{self, Kept, Missing};
 use super::entry::{ENTRY, Entry, EntryStage, FILES, FORMAT, Fact, RECEIPT};
@@ -26,9 +26,6 @@ use super::{origin, secrets};
 
 const TEMPORARY: &str = ".sealing-";
 const LOCK: &str = ".sealing.lock";
-
-/// Files that are made durable at once.
-const SYNCED_AT_ONCE: usize = 8;
 
 /// The entries of one project.
 #[derive(Debug, Clone)]
@@ -271,17 +268,11 @@ fn size(path: &Path) -> io::Result<u64> {
     path.read_dir()?.map(|entry| size(&entry?.path())).sum()
 }
 
-/// Makes a folder and everything in it durable. Several at a time, because a disk makes many durable as fast as one.
+/// Makes a folder and everything in it durable.
 fn sync(folder: &Path) -> io::Result<()> {
     let mut paths = Vec::new();
     collect(folder, &mut paths)?;
-    let share = paths.len().div_ceil(SYNCED_AT_ONCE);
-    std::thread::scope(|scope| {
-        let sync = |path: &PathBuf| File::open(path)?.sync_all();
-        let threads = paths.chunks(share).map(|paths| scope.spawn(move || paths.iter().try_for_each(sync)));
-        let threads: Vec<_> = threads.collect();
-        threads.into_iter().try_for_each(|thread| thread.join().map_err(|_| io::Error::other("a thread died"))?)
-    })
+    side_by_side(&paths, |path| File::open(path)?.sync_all()).map(drop)
 }
 
 fn collect(folder: &Path, paths: &mut Vec<PathBuf>) -> io::Result<()> {
