@@ -1,8 +1,8 @@
 //! segpipe: the orchestrator, the command line, the tracking client and the scoring service.
 //!
 //! The modules form ranks and import only lower ranks:
-//! address, crash, digest, event → spec, store → graph, fingerprint → lock → plan → engine → report, mlflow, source
-//! → cli.
+//! address, crash, digest, event → spec, store → graph, fingerprint → lock → plan → engine → report, mlflow, source,
+//! features → serve → cli.
 
 pub mod address;
 pub mod cli;
@@ -10,12 +10,14 @@ pub mod crash;
 pub mod digest;
 pub mod engine;
 pub mod event;
+pub mod features;
 pub mod fingerprint;
 pub mod graph;
 pub mod lock;
 pub mod mlflow;
 pub mod plan;
 pub mod report;
+pub mod serve;
 pub mod source;
 pub mod spec;
 pub mod store;

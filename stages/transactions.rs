@@ -27,7 +27,26 @@ pub struct CustomerParams {
     pub rfm: RfmParams,
 }
 
+/// What came of transactions.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Derived {
+    /// The customers.
+    pub customers: Customers,
+    /// The facts that `rfm.customers` would have.
+    pub facts: Facts,
+    /// Rows that `validate` set aside.
+    pub quarantined: u64,
+}
+
 impl CustomerParams {
+    /// The params of a bundle, whose policy.json holds the policy as JSON; the defaults where it does not say.
+    ///
+    /// # Errors
+    /// [`ParamError`] where it is no policy.
+    pub fn of_bundle(policy: Option<&serde_json::Value>) -> Result<Self, ParamError> {
+        policy.map_or_else(|| Ok(Self::default()), |policy| Self::of_policy(&policy.to_string()))
+    }
+
     /// The params of a model whose customers have the fact `policy` (preprocess's checked params as a JSON object), with
     /// the defaults of the other stages. Its date window is left out: it chose what to learn from, not what to score.
     ///
@@ -42,7 +61,7 @@ impl CustomerParams {
     }
 }
 
-/// The customers of a table of transactions, as `load` writes it, with the facts that `rfm.customers` would have.
+/// The customers of a table of transactions, as `load` writes it.
 /// `scratch` is a folder for the tables in between, which are removed again.
 ///
 /// # Errors
@@ -52,7 +71,7 @@ pub fn customers_of_transactions(
     params: &CustomerParams,
     scratch: &Path,
     observer: &dyn Observer,
-) -> Result<(Customers, Facts), StageError> {
+) -> Result<Derived, StageError> {
     let folder = tempfile::tempdir_in(scratch).map_err(|error| StageError::disk("make a folder in", scratch, error))?;
     let path = |name: &str| folder.path().join(format!("{name}.parquet"));
     let (valid, quarantine, orders, orphans) = (path("valid"), path("quarantine"), path("orders"), path("orphans"));
@@ -70,7 +89,7 @@ pub fn customers_of_transactions(
     }
     let mut facts = collected.facts;
     facts.insert("snapshot".to_owned(), text_of(snapshot));
-    Ok((customers, facts))
+    Ok(Derived { customers, facts, quarantined: sorted.quarantined() })
 }
 
 #[cfg(test)]
@@ -87,7 +106,7 @@ mod tests {
         let listener = Listener::default();
         let result = customers_of_transactions(&path, params, folder.path(), &listener);
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left in the scratch folder");
-        result.map(|(customers, facts)| (customers, facts, listener.texts()))
+        result.map(|found| (found.customers, found.facts, listener.texts()))
     }
 
     #[test]

@@ -2,12 +2,15 @@
 //!
 //! For: names, values, defaults, conflicts, examples. Not for: what the commands do. Called by: `cli`.
 
+use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::builder::RangedU64ValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+
+use crate::mlflow::ModelUri;
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -80,6 +83,8 @@ pub enum Command {
     Export(ExportArguments),
     /// Give new customers or new transactions the segments of the trained model
     Predict(PredictArguments),
+    /// Answer over HTTP which segment a customer is in
+    Serve(ServeArguments),
     /// Write a realistic data set of customers who never existed
     Simulate(SimulateArguments),
     /// Print the JSON Schema of the pipeline file
@@ -307,6 +312,52 @@ pub struct PredictArguments {
     pub bundle: Option<PathBuf>,
 }
 
+const SERVE_EXAMPLES: &str = "\
+The bundle in artifacts/ is served unless another is named, and read again whenever it changes.
+POST /invocations takes what MLflow's scoring servers take; /openapi.json describes everything.
+A token that every request must show may also stand in SEGPIPE_SERVE_TOKEN. With --model-uri,
+MLFLOW_TRACKING_URI and MLflow's own variables say where the registry is and who asks.
+Transactions are kept in TMPDIR while they are worked on, and nowhere after that.
+
+Examples:
+  segpipe serve
+  segpipe serve --bundle releases/7/bundle --bind 0.0.0.0:8080 --token-file token.txt
+  segpipe serve --model-uri models:/customer-segmentation@champion
+  segpipe serve --check                    exit code 0 where a service answers";
+
+/// The arguments of `segpipe serve`.
+#[derive(Debug, Args)]
+#[command(after_help = SERVE_EXAMPLES)]
+pub struct ServeArguments {
+    /// The bundle [default: artifacts/deploy/bundle beside the pipeline file]
+    #[arg(long, value_name = "FOLDER", conflicts_with = "model_uri")]
+    pub bundle: Option<PathBuf>,
+    /// A registered model instead: `models:/NAME@ALIAS` or `models:/NAME/VERSION`
+    #[arg(long, value_name = "URI")]
+    pub model_uri: Option<ModelUri>,
+    /// Where to listen
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
+    pub bind: SocketAddr,
+    /// A file with the token that every request must show, but for /ping, /health and /version
+    #[arg(long, value_name = "FILE")]
+    pub token_file: Option<PathBuf>,
+    /// Largest body to be scored, in MiB
+    #[arg(long, value_name = "MIB", default_value_t = 8, value_parser = RangedU64ValueParser::<u64>::new().range(1..=1024))]
+    pub max_body: u64,
+    /// Largest file of transactions, in MiB
+    #[arg(long, value_name = "MIB", default_value_t = 256, value_parser = RangedU64ValueParser::<u64>::new().range(1..=65536))]
+    pub max_upload: u64,
+    /// Requests at once; more are turned away with 503
+    #[arg(long, value_name = "N", default_value_t = 256, value_parser = RangedU64ValueParser::<usize>::new().range(1..=65536))]
+    pub concurrency: usize,
+    /// Seconds that a request may take to arrive and to be answered
+    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = RangedU64ValueParser::<u64>::new().range(1..=3600))]
+    pub time_out: u64,
+    /// Ask the service at ADDRESS (by default that of --bind) whether it is well, and serve nothing
+    #[arg(long, value_name = "ADDRESS", num_args = 0..=1)]
+    pub check: Option<Option<SocketAddr>>,
+}
+
 const SIMULATE_EXAMPLES: &str = "\
 Equal customers and seeds give equal bytes. About 121 rows come of each customer.
 
@@ -385,6 +436,10 @@ mod tests {
             "segpipe simulate --customers 5",
             "segpipe predict in.csv",
             "segpipe graph --format png",
+            "segpipe serve --bundle a --model-uri models:/a@b",
+            "segpipe serve --model-uri shop",
+            "segpipe serve --bind nowhere",
+            "segpipe serve --concurrency 0",
             "segpipe walk",
             "segpipe",
         ] {

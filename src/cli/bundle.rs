@@ -15,12 +15,17 @@ const BUNDLE: (&str, &str) = ("deploy", "bundle");
 
 /// The bundle in `folder`, else the one beside the pipeline file, checked against its manifest.
 pub(super) fn open(around: &Surroundings, folder: Option<&Path>) -> Result<Bundle, Failure> {
+    bundle::open(&find(around, folder)?).map_err(|error| failure::of_fault(&error))
+}
+
+/// Where the bundle in `folder`, else the one beside the pipeline file, is.
+pub(super) fn find(around: &Surroundings, folder: Option<&Path>) -> Result<PathBuf, Failure> {
     let folder = folder.map_or_else(|| own(around), Path::to_owned);
-    if !folder.join(manifest::NAME).is_file() {
-        let text = format!("there is no bundle in `{}`", folder.display());
-        return Err(Failure::usage(text).with_hint("`segpipe run` makes one; `--bundle` names another"));
+    if folder.join(manifest::NAME).is_file() {
+        return Ok(folder);
     }
-    bundle::open(&folder).map_err(|error| failure::of_fault(&error))
+    let text = format!("there is no bundle in `{}`", folder.display());
+    Err(Failure::usage(text).with_hint("`segpipe run` makes one; `--bundle` names another"))
 }
 
 /// Where this pipeline's bundle is; where it would usually be, if there is no pipeline file that says so.

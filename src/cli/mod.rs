@@ -17,6 +17,7 @@ mod printer;
 mod project;
 mod run;
 mod schema;
+mod serve;
 mod sheet;
 mod shell;
 mod signals;
@@ -96,6 +97,7 @@ fn dispatch(arguments: Arguments, printer: Printer) -> Ending {
         Command::Schema => schema::schema(&around),
         Command::Completions { shell } => shell::completions(shell),
         Command::Predict(arguments) => predict::predict(&around, &arguments),
+        Command::Serve(arguments) => serve::serve(&around, &arguments),
         Command::Init(arguments) => init::init(&around, &arguments),
         Command::Export(arguments) => export::export(&around, &arguments),
     }

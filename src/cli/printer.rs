@@ -44,6 +44,11 @@ impl Printer {
         }
     }
 
+    /// A line of a journal, which is printed however little is to be said.
+    pub(super) fn journal(line: &str) {
+        tell(line);
+    }
+
     /// Something that would mislead a reader who does not know it.
     pub(super) fn warn(self, text: &str) {
         tell(&format!("{} {text}", self.look.paint.tone(Tone::Warning, "warning:")));

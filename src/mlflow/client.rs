@@ -145,6 +145,13 @@ impl Client {
         self.put(path, Body::Bytes(bytes)).await
     }
 
+    /// What the server hands on at `path` below its root; none where nothing is.
+    pub(super) async fn get_file(&self, path: &str) -> Result<Option<Vec<u8>>, DeliveryError> {
+        let path = below_files(path);
+        let call = Call { name: "fetch a file", method: Method::GET, path, body: Body::Empty, is_repeatable: true };
+        present(self.transport.fetch(call).await)
+    }
+
     pub(super) async fn get<T: DeserializeOwned>(&self, name: &'static str, path: String) -> Result<T, DeliveryError> {
         let call = Call { name, method: Method::GET, path, body: Body::Empty, is_repeatable: true };
         self.transport.ask(call).await
@@ -183,10 +190,14 @@ impl Client {
     }
 
     async fn put(&self, path: &str, body: Body) -> Result<(), DeliveryError> {
-        let path = path.split('/').map(encoded).collect::<Vec<_>>().join("/");
-        let path = format!("{FILES}/{path}");
+        let path = below_files(path);
         self.transport.tell(Call { name: "send a file", method: Method::PUT, path, body, is_repeatable: true }).await
     }
+}
+
+/// The address of a file that the server hands on.
+fn below_files(path: &str) -> String {
+    format!("{FILES}/{}", path.split('/').map(encoded).collect::<Vec<_>>().join("/"))
 }
 
 /// What is not there is none.

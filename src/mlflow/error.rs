@@ -148,6 +148,22 @@ pub enum DeliveryError {
         /// Why that is out of reach.
         problem: String,
     },
+    /// A registered model cannot be served.
+    #[error("`{model}` cannot be served: {problem}")]
+    Unserved {
+        /// The model, as MLflow names it.
+        model: String,
+        /// Why.
+        problem: &'static str,
+    },
+    /// The bundle of a registered model is not whole.
+    #[error("the bundle of `{model}` cannot be used")]
+    Bundle {
+        /// The model, as MLflow names it.
+        model: String,
+        /// Why.
+        source: Box<segpipe_stages::deploy::bundle::BundleError>,
+    },
     /// The entry cannot be read.
     #[error(transparent)]
     Entry(#[from] EntryError),
@@ -206,6 +222,9 @@ impl DeliveryError {
             Self::Elsewhere { .. } => {
                 "name another experiment by `track.experiment` or `MLFLOW_EXPERIMENT_NAME`: one that the server \
                  creates keeps its files where the server hands them on"
+            }
+            Self::Unserved { .. } | Self::Bundle { .. } => {
+                "run the pipeline to its end and deliver it with `segpipe push`; or serve a folder with `--bundle`"
             }
             Self::NotMlflow { .. } => "check the address, its port and its path",
             _ => return None,

@@ -6,7 +6,7 @@
 //!
 //! [`Destination`] says where, [`Patience`] how long. `push` takes entries one by one; `delivery` makes an entry's run
 //! with what `statement` says of it, `registration` its model with the files of `model_files` and the aliases that
-//! `promotion` decides about. `client` and `registry` have one method
+//! `promotion` decides about; `fetch` brings a registered model's bundle back. `client` and `registry` have one method
 //! per call of MLflow's API, `transport` sends it.
 
 mod artifacts;
@@ -15,6 +15,7 @@ mod delivery;
 mod destination;
 mod entry;
 mod error;
+mod fetch;
 #[cfg(test)]
 mod fixture;
 mod model_files;
@@ -42,6 +43,8 @@ pub use artifacts::{Artifact, Missing};
 pub use destination::Destination;
 pub use entry::{ENTRY, Entry, EntryError, EntryStage, FILES, FORMAT, Fact, RECEIPT};
 pub use error::DeliveryError;
+pub use fetch::{ModelUri, fetch, version_of};
+pub use model_files::MLFLOW as VERSION;
 pub use origin::Git;
 pub use outbox::{Outbox, Waiting};
 pub use patience::Patience;

@@ -12,7 +12,8 @@ pub(super) const ONNX: &str = "model/model.onnx";
 /// The same model with its segments' names, for people and for segpipe.
 pub(super) const MODEL_JSON: &str = "model/model.json";
 
-const MLFLOW: &str = "3.17.2";
+/// The version of MLflow whose files and protocols these are.
+pub const MLFLOW: &str = "3.17.2";
 const ONNX_VERSION: &str = "1.23.2";
 const ONNXRUNTIME: &str = "1.32.0";
 const PYTHON: &str = "3.11";

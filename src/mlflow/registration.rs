@@ -23,7 +23,7 @@ use super::statement::{self, RUN_KEY};
 use super::wire::{LoggedModel, Pair, RunInfo, Version, value_of};
 
 /// The tag of a version that tells its model from all others.
-const IDENTITY: &str = "segpipe.model_identity";
+pub(super) const IDENTITY: &str = "segpipe.model_identity";
 
 const CHAMPION: &str = "champion";
 const CHALLENGER: &str = "challenger";

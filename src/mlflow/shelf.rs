@@ -1,6 +1,6 @@
 //! Where the files of a run or a model are put: handed on by the server, or in a folder of this machine.
 //!
-//! For: `delivery`, `registration`. Not for: which files. Files are sent as they are read, never held in memory.
+//! For: `delivery`, `registration`, `fetch`. Not for: which files. Files are sent as they are read, never held in memory.
 //!
 //! An experiment that was made beside a server keeps its files in a plain folder, which the server hands nothing on to.
 //! They are copied there exactly when the server's address is of this machine (`localhost` or a loopback address) and
@@ -71,6 +71,19 @@ impl Shelf {
                 let to = made(folder, path).await?;
                 tokio::fs::write(&to, bytes).await.map_err(failed("write", &to))
             }
+        }
+    }
+
+    /// What is at `path`; none where nothing is.
+    pub(super) async fn get(&self, client: &Client, path: &str) -> Result<Option<Vec<u8>>, DeliveryError> {
+        let path = match self {
+            Self::Server(root) => return client.get_file(&format!("{root}/{path}")).await,
+            Self::Folder(folder) => folder.join(path),
+        };
+        match tokio::fs::read(&path).await {
+            Ok(content) => Ok(Some(content)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(failed("read", &path)(error)),
         }
     }
 

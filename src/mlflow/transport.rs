@@ -79,6 +79,11 @@ impl Transport {
         })
     }
 
+    /// Sends `call`; the answer as it is.
+    pub(super) async fn fetch(&self, call: Call) -> Result<Vec<u8>, DeliveryError> {
+        self.send(&call).await
+    }
+
     /// Sends `call`; whatever is answered is fine, as long as it is a success.
     pub(super) async fn tell(&self, call: Call) -> Result<(), DeliveryError> {
         self.send(&call).await.map(drop)

@@ -135,23 +135,47 @@ impl StageFault for BundleError {
 pub fn open(directory: &Path) -> Result<Bundle, BundleError> {
     let path = directory.join(manifest::NAME);
     let bytes = read(&path)?;
-    let manifest: Manifest = json(&path, &bytes)?;
-    check_version(&path, manifest.version, manifest::VERSION)?;
     let mut files = BTreeMap::new();
-    for file in &manifest.files {
-        files.insert(file.path.clone(), checked(directory, file)?);
+    for file in listed(&path, &bytes)? {
+        let content = read(&directory.join(&file.path))?;
+        files.insert(file.path, content);
     }
-    let digest = blake3::hash(&bytes).to_hex().to_string();
-    understand(directory, digest, files)
+    of_files(directory, &bytes, files)
 }
 
-fn checked(directory: &Path, file: &ManifestFile) -> Result<Vec<u8>, BundleError> {
-    if !file.is_inside() {
-        return Err(BundleError::Outside { path: directory.join(manifest::NAME), named: file.path.clone() });
+/// The bundle that consists of a manifest.json and `files` with their contents, wherever they were fetched from;
+/// `directory` is only what errors call it. Every file is checked against the manifest.
+///
+/// # Errors
+/// [`BundleError`] where a file is missing, changed or not understood.
+pub fn of_files(
+    directory: &Path,
+    manifest: &[u8],
+    mut files: BTreeMap<String, Vec<u8>>,
+) -> Result<Bundle, BundleError> {
+    let path = directory.join(manifest::NAME);
+    let mut checked = BTreeMap::new();
+    for file in listed(&path, manifest)? {
+        let path = directory.join(&file.path);
+        match files.remove(&file.path) {
+            Some(content) if ManifestFile::of(&file.path, &content) == file => drop(checked.insert(file.path, content)),
+            _ => return Err(BundleError::Changed { path }),
+        }
     }
-    let path = directory.join(&file.path);
-    let content = read(&path)?;
-    if ManifestFile::of(&file.path, &content) == *file { Ok(content) } else { Err(BundleError::Changed { path }) }
+    understand(directory, blake3::hash(manifest).to_hex().to_string(), checked)
+}
+
+/// The files that a manifest.json names, all of them in the bundle. `path` is only what errors call it.
+///
+/// # Errors
+/// [`BundleError`] where it cannot be understood or names a file elsewhere.
+pub fn listed(path: &Path, bytes: &[u8]) -> Result<Vec<ManifestFile>, BundleError> {
+    let manifest: Manifest = json(path, bytes)?;
+    check_version(path, manifest.version, manifest::VERSION)?;
+    match manifest.files.iter().find(|file| !file.is_inside()) {
+        Some(file) => Err(BundleError::Outside { path: path.to_owned(), named: file.path.clone() }),
+        None => Ok(manifest.files),
+    }
 }
 
 fn understand(directory: &Path, digest: String, files: BTreeMap<String, Vec<u8>>) -> Result<Bundle, BundleError> {

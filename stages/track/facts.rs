@@ -183,15 +183,20 @@ fn mlflow_type(column: &str) -> &'static str {
     }
 }
 
+/// What tells a model from all others: short, and made of the digests of its model.json and model.onnx.
+pub fn identity(model_json: &str, onnx: &str) -> String {
+    blake3::hash(format!("{model_json}\n{onnx}").as_bytes()).to_hex()[..SHORT_DIGEST].to_owned()
+}
+
 /// What a registry needs to know about the model. `identity` is equal exactly for equal models; `data_policy` tells
 /// models that may be compared from models that may not.
 fn model(results: &Results, record: &mut Record) {
     let model = &results.model;
     let mut fact = |key: &str, text: String| record.text("model", key, text);
-    let identity = blake3::hash(results.model_digests.join("\n").as_bytes()).to_hex();
-    fact("identity", identity[..SHORT_DIGEST].to_owned());
-    fact("model_json_digest", results.model_digests[0].clone());
-    fact("onnx_digest", results.model_digests[1].clone());
+    let [json, onnx] = &results.model_digests;
+    fact("identity", identity(json, onnx));
+    fact("model_json_digest", json.clone());
+    fact("onnx_digest", onnx.clone());
     fact("k", model.segments.len().to_string());
     fact("algorithm", model.algorithm.clone());
     fact("scaling", model.scaler.method.clone());

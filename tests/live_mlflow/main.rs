@@ -14,4 +14,6 @@ mod proxy;
 #[cfg(test)]
 mod servers;
 #[cfg(test)]
+mod serving;
+#[cfg(test)]
 mod whole;

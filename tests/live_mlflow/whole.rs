@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use crate::servers::Server;
+use crate::serving;
 
 const PIPELINE: &str = "\
 name: shop
@@ -116,6 +117,7 @@ fn a_run_arrives_whole_its_model_is_served_and_the_champion_follows_the_project(
     server.read_back(&["whole", paths[0], &folder, "1"]);
     server.read_back(&["complete", "whole"]);
     server.read_back(&["serve", "whole", &folder]);
+    serving::check(&server.url, "whole", "1", &project.path("artifacts/deploy/bundle"));
 
     // What is deleted on the server is delivered again, and the champion stays.
     server.read_back(&["delete-run", paths[1]]);

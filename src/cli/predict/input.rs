@@ -14,10 +14,10 @@ use segpipe_stages::customers::{Customers, FEATURES};
 
 use super::super::failure::Failure;
 use super::columnar;
+use crate::features::{self, Twice};
 
 /// Bytes at the beginning of a file that may hold the header.
 const HEADER: u64 = 1 << 20;
-const DELIMITERS: [u8; 4] = *b",;\t|";
 const GZIP: &[u8] = &[0x1f, 0x8b];
 const PARQUET: &[u8] = b"PAR1";
 
@@ -93,22 +93,11 @@ pub(super) fn guarded<T>(path: &Path, read: impl FnOnce() -> Result<T, Failure>)
 
 /// Positions of the three features in a header, whatever their case; none where one is missing.
 pub(super) fn features(header: &Cells, path: &Path) -> Result<Option<[usize; 3]>, Failure> {
-    let named = |feature: &str| {
-        let is_it = |cell: &Vec<u8>| cell.trim_ascii().eq_ignore_ascii_case(feature.as_bytes());
-        let mut found = header.iter().enumerate().filter(|(_, cell)| is_it(cell)).map(|(position, _)| position);
-        (found.next(), found.next().is_some())
-    };
-    let found = FEATURES.map(named);
-    let [Some(recency), Some(frequency), Some(monetary)] = found.map(|(position, _)| position) else {
-        return Ok(None);
-    };
-    match found.iter().position(|(_, is_twice)| *is_twice) {
-        Some(feature) => {
-            let text = format!("`{}` has two columns called `{}`", path.display(), FEATURES[feature]);
-            Err(Failure::new(DATA, text).with_hint("remove or rename one"))
-        }
-        None => Ok(Some([recency, frequency, monetary])),
-    }
+    features::positions(header.iter().map(Vec::as_slice)).map_err(|error| twice(path, error))
+}
+
+fn twice(path: &Path, error: Twice) -> Failure {
+    Failure::new(DATA, format!("`{}` has {error}", path.display())).with_hint("remove or rename one")
 }
 
 /// A table of delimited text. `text` is looked into for the header, `again` is read.
@@ -118,15 +107,10 @@ fn delimited(path: &Path, text: impl Read, again: impl Read + 'static) -> Result
     if BufReader::new(text).take(HEADER).read_until(b'\n', &mut first).is_err() {
         return Ok(None);
     }
-    for delimiter in DELIMITERS {
-        let mut reader = ReaderBuilder::new().delimiter(delimiter).has_headers(false).from_reader(first.as_slice());
-        let mut header = ByteRecord::new();
-        let is_read = reader.read_byte_record(&mut header).is_ok();
-        if is_read && features(&without_mark(&header), path)?.is_some() {
-            return rows(path, delimiter, again).map(Some);
-        }
+    match features::header(&first).map_err(|error| twice(path, error))? {
+        Some((delimiter, _)) => rows(path, delimiter, again).map(Some),
+        None => Ok(None),
     }
-    Ok(None)
 }
 
 fn rows(path: &Path, delimiter: u8, text: impl Read + 'static) -> Result<Table, Failure> {
@@ -159,10 +143,8 @@ fn cells(record: &ByteRecord) -> Cells {
 /// The cells of a header, without the mark that some programs put before the first.
 fn without_mark(header: &ByteRecord) -> Cells {
     let mut cells = cells(header);
-    if let Some(first) = cells.first_mut()
-        && let Some(rest) = first.strip_prefix(b"\xef\xbb\xbf")
-    {
-        *first = rest.to_vec();
+    if let Some(first) = cells.first_mut() {
+        *first = features::without_mark(first).to_vec();
     }
     cells
 }

@@ -23,6 +23,7 @@ use super::failure::Failure;
 use super::project::Surroundings;
 use super::{bundle, place, signals};
 use crate::event::SIMULATED;
+use crate::features;
 use crate::report::Task;
 
 use input::{Cells, DATA, Table};
@@ -132,25 +133,12 @@ fn is_written_anew(header: &[u8]) -> bool {
 fn values(cells: &Cells, features: [usize; 3], row: u64, path: &Path) -> Result<[f64; 3], Failure> {
     let mut values = [0.0; 3];
     for (value, (position, feature)) in values.iter_mut().zip(features.into_iter().zip(FEATURES)) {
-        let text = String::from_utf8_lossy(&cells[position]);
-        *value = number(text.trim()).map_err(|problem| {
+        *value = features::number(&cells[position]).map_err(|problem| {
             let text = format!("row {row} of `{}`: `{feature}` {problem}", path.display());
             Failure::new(DATA, text).with_hint("every row needs three finite numbers; nothing was written")
         })?;
     }
     Ok(values)
-}
-
-fn number(text: &str) -> Result<f64, String> {
-    if text.is_empty() {
-        return Err("is empty".to_owned());
-    }
-    let shown: String = text.chars().take(40).collect();
-    match text.parse::<f64>() {
-        Ok(number) if number.is_finite() => Ok(number),
-        Ok(_) => Err(format!("is `{shown}`, which is not a finite number")),
-        Err(_) => Err(format!("is `{shown}`, which is not a number")),
-    }
 }
 
 fn score_row(

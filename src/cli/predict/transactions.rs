@@ -27,16 +27,12 @@ pub(super) fn customers(
     let folder = tempfile::tempdir_in(&scratch).map_err(|error| Failure::disk("make a folder in", &scratch, &error))?;
     let table = folder.path().join("transactions.parquet");
     read(around, path, &table, observer)?;
-    let params = match &bundle.policy.preprocess {
-        Some(policy) => CustomerParams::of_policy(&policy.to_string()),
-        None => Ok(CustomerParams::default()),
-    };
-    let params = params.map_err(|error| {
+    let params = CustomerParams::of_bundle(bundle.policy.preprocess.as_ref()).map_err(|error| {
         let text = format!("the policy of the bundle in `{}` cannot be used: {error}", bundle.directory.display());
         Failure::new(super::input::DATA, text)
     })?;
     let found = transactions::customers_of_transactions(&table, &params, folder.path(), observer);
-    found.map_err(|error| Failure::from(&error))
+    found.map(|found| (found.customers, found.facts)).map_err(|error| Failure::from(&error))
 }
 
 /// Reads `path` as the pipeline's `load` is told to; where that does not fit the file, with what the file itself tells.

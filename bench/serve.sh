@@ -1,0 +1,70 @@
+#!/usr/bin/env bash
+# Requests a second and latencies of `segpipe serve` beside `mlflow models serve`, with the same model on this machine.
+# SECONDS_EACH (10) is how long each case is measured; MLFLOW=no leaves MLflow out. Needs the release binary, Debian's
+# `wrk`, and for MLflow the packages of .ci/requirements.txt in target/venv.
+set -euo pipefail
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+binary=${SEGPIPE_BINARY:-$root/target/release/segpipe}
+python=${PYTHON:-$root/target/venv/bin/python}
+each=${SECONDS_EACH:-10}
+
+mkdir -p "$root/target"
+folder=$(mktemp -d "$root/target/serve.XXXXXX")
+servers=()
+finish() {
+    for server in "${servers[@]}"; do
+        kill "$server" 2>/dev/null || true
+        wait "$server" 2>/dev/null || true
+    done
+    rm -rf "$folder"
+}
+trap finish EXIT
+cp "$root/pipeline.yaml" "$folder"
+cd "$folder"
+"$binary" simulate --customers 600 --seed 1 --out transactions.csv >/dev/null
+"$binary" run --quiet --set load.source=transactions.csv >/dev/null
+
+# Waits until something answers at a port.
+await() {
+    for _ in $(seq 600); do
+        "$binary" serve --check "127.0.0.1:$1" 2>/dev/null && return
+        sleep 0.2
+    done
+    echo "nothing answers at port $1" >&2
+    exit 1
+}
+
+# Measures the server at a port: name, port, numbers of rows, numbers of connections.
+measure() {
+    for rows in $3; do
+        for connections in $4; do
+            threads=$((connections < 2 ? 1 : 2))
+            ROWS=$rows SERVER=$1 CONNECTIONS=$connections wrk --latency --threads "$threads" \
+                --connections "$connections" --duration "${each}s" --script "$root/bench/serve.lua" \
+                "http://127.0.0.1:$2" | grep '^|'
+        done
+    done
+}
+
+printf '| server | rows | connections | requests/s | p50 ms | p99 ms | failed |\n|---|---|---|---|---|---|---|\n'
+"$binary" serve --bind 127.0.0.1:18080 --quiet 2>serve.log &
+servers+=($!)
+await 18080
+measure segpipe 18080 "1 1000" "1 16 256"
+
+[ "${MLFLOW:-yes}" = yes ] || exit 0
+"$python" - <<'PYTHON'
+import mlflow.onnx
+import onnx
+from mlflow.models import ModelSignature
+from mlflow.types import ColSpec, Schema
+
+columns = Schema([ColSpec("double", name) for name in ("recency", "frequency", "monetary")])
+model = onnx.load("artifacts/deploy/bundle/model.onnx")
+mlflow.onnx.save_model(model, "model", signature=ModelSignature(inputs=columns))
+PYTHON
+PATH=$(dirname "$python"):$PATH "$python" -m mlflow models serve -m model --env-manager local --port 18081 >mlflow.log 2>&1 &
+servers+=($!)
+await 18081
+measure mlflow 18081 "1 1000" "1 16"

@@ -1,0 +1,106 @@
+//! Connections: accepted up to a number, given up where they are slow, finished when the service ends.
+//!
+//! For: hyper and its time-outs. Not for: what a request means.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::http::StatusCode;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::io::AsyncWriteExt;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+use super::problem::Problem;
+use super::routes::Service;
+
+/// Bytes that the head of a request may have.
+const HEAD: usize = 64 << 10;
+
+/// How long is waited after an accept that failed, e.g. because the process has no more files.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// What is waited at the end beyond the time that a request may take.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// Serves until `stopped` says so, then finishes what was begun.
+pub(super) async fn serve(listener: TcpListener, service: Arc<Service>, stopped: watch::Receiver<bool>) {
+    let router = service.router();
+    // More than there are places for requests, because idle ones count.
+    let places = Arc::new(Semaphore::new(service.options.concurrency * 2 + 64));
+    let mut connections = JoinSet::new();
+    let mut end = stopped.clone();
+    loop {
+        while connections.try_join_next().is_some() {}
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            _ = end.wait_for(|stopped| *stopped) => break,
+        };
+        let Ok((stream, _)) = accepted else {
+            tokio::time::sleep(PAUSE).await;
+            continue;
+        };
+        let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
+            connections.spawn(turn_away(stream, Problem::busy()));
+            continue;
+        };
+        let (router, service, stopped) = (router.clone(), Arc::clone(&service), stopped.clone());
+        connections.spawn(async move {
+            let _place = place;
+            let _present = service.metrics.connection();
+            connection(stream, router, service.options.head_time_out, stopped).await;
+        });
+    }
+    drop(listener);
+    let rest = async { while connections.join_next().await.is_some() {} };
+    // Whoever has not finished by then is not going to.
+    let _ = timeout(service.options.time_out + GRACE, rest).await;
+}
+
+async fn connection(stream: TcpStream, router: Router, head_time_out: Duration, mut stopped: watch::Receiver<bool>) {
+    let _ = stream.set_nodelay(true);
+    let mut builder = http1::Builder::new();
+    builder.timer(TokioTimer::new()).header_read_timeout(head_time_out).max_buf_size(HEAD);
+    let mut connection = builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+    let ended = tokio::select! {
+        ended = &mut connection => Some(ended),
+        _ = stopped.wait_for(|stopped| *stopped) => None,
+    };
+    let ended = match ended {
+        Some(ended) => ended,
+        None => {
+            Pin::new(&mut connection).graceful_shutdown();
+            (&mut connection).await
+        }
+    };
+    if ended.is_err_and(|error| error.is_timeout()) {
+        let parts = connection.into_parts();
+        // Who has sent nothing was only idle, and is not owed a word.
+        if !parts.read_buf.is_empty() {
+            turn_away(parts.io.into_inner(), Problem::too_slow()).await;
+        }
+    }
+}
+
+/// Answers what was not, or not wholly, read.
+async fn turn_away(mut stream: TcpStream, problem: Problem) {
+    let body = problem.json();
+    let status = problem.status;
+    let head = format!(
+        "HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n{}connection: close\r\n\r\n",
+        body.len(),
+        if status == StatusCode::SERVICE_UNAVAILABLE { "retry-after: 1\r\n" } else { "" },
+    );
+    let answer = [head.as_bytes(), &body].concat();
+    let _ = timeout(PAUSE, async {
+        stream.write_all(&answer).await?;
+        stream.shutdown().await
+    })
+    .await;
+}
