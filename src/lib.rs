@@ -2,7 +2,7 @@
 //!
 //! The modules form ranks and import only lower ranks:
 //! address, crash, digest, event → spec, store → graph, fingerprint → lock → plan → engine → report, mlflow, source
-//! → cli.
+//! → history → cli.
 
 pub mod address;
 pub mod cli;
@@ -12,6 +12,7 @@ pub mod engine;
 pub mod event;
 pub mod fingerprint;
 pub mod graph;
+pub mod history;
 pub mod lock;
 pub mod mlflow;
 pub mod plan;

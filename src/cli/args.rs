@@ -76,6 +76,10 @@ pub enum Command {
     Init(InitArguments),
     /// Deliver the runs that wait to the MLflow server
     Push(PushArguments),
+    /// List the local runs, newest first: outcome, time, result, delivered or waiting
+    Runs(RunsArguments),
+    /// Show how two local runs differ: params, metrics, segments, customers, fingerprints
+    Diff(DiffArguments),
     /// Write one row per customer with segment and recommended action, as CSV or XLSX
     Export(ExportArguments),
     /// Give new customers or new transactions the segments of the trained model
@@ -215,6 +219,48 @@ pub struct PushArguments {
     /// Look up what was delivered before, and deliver anew what the server does not have any more
     #[arg(long)]
     pub verify: bool,
+}
+
+const RUNS_EXAMPLES: &str = "\
+Runs are those that executed something, or went back to an earlier result; they are kept in
+artifacts/.outbox.
+
+Examples:
+  segpipe runs
+  segpipe runs --json | jq '.runs[] | select(.delivered == null)'";
+
+/// The arguments of `segpipe runs`.
+#[derive(Debug, Args)]
+#[command(after_help = RUNS_EXAMPLES)]
+pub struct RunsArguments {
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+const DIFF_EXAMPLES: &str = "\
+A run is named by the beginning of its key, its folder's name in artifacts/.outbox, `latest` or
+`latest~1` (the newest, or the one before it, that is no part of a sweep), or `HEAD`: the newest run
+that made everything which the pipeline.lock of git's HEAD names (without git, the one in the folder).
+
+Examples:
+  segpipe diff latest~1 latest
+  segpipe diff HEAD latest                 against what is committed
+  segpipe diff 3f2a 91c0 --json | jq .customers";
+
+/// The arguments of `segpipe diff`.
+#[derive(Debug, Args)]
+#[command(after_help = DIFF_EXAMPLES)]
+pub struct DiffArguments {
+    /// A run
+    #[arg(value_name = "A")]
+    pub first: String,
+    /// Another run
+    #[arg(value_name = "B")]
+    pub second: String,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
 }
 
 const GRAPH_EXAMPLES: &str = "\

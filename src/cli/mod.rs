@@ -6,6 +6,7 @@
 pub mod args;
 mod bundle;
 mod check;
+mod diff;
 mod export;
 mod failure;
 mod graph;
@@ -16,6 +17,7 @@ mod predict;
 mod printer;
 mod project;
 mod run;
+mod runs;
 mod schema;
 mod sheet;
 mod shell;
@@ -89,6 +91,8 @@ fn dispatch(arguments: Arguments, printer: Printer) -> Ending {
     match arguments.command {
         Command::Run(arguments) => run::run(&around, &arguments),
         Command::Push(arguments) => tracking::push(&around, &arguments),
+        Command::Runs(arguments) => runs::runs(&around, &arguments),
+        Command::Diff(arguments) => diff::diff(&around, &arguments),
         Command::Status(arguments) => status::status(&around, &arguments),
         Command::Check(overriding) => check::check(&around, &overriding),
         Command::Graph(arguments) => graph::graph(&around, &arguments),

@@ -40,9 +40,9 @@ mod wire;
 
 pub use artifacts::{Artifact, Missing};
 pub use destination::Destination;
-pub use entry::{ENTRY, Entry, EntryError, EntryStage, FILES, FORMAT, Fact, RECEIPT};
+pub use entry::{ENTRY, Entry, EntryError, EntryStage, FILES, FORMAT, Fact, RECEIPT, SweepPart};
 pub use error::DeliveryError;
-pub use origin::Git;
+pub use origin::{Git, committed};
 pub use outbox::{Outbox, Waiting};
 pub use patience::Patience;
 pub use push::{Pushed, Scope, Tried, push};

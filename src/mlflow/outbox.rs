@@ -198,6 +198,7 @@ fn entry(
         key: key.to_owned(),
         status: run.status,
         is_return: false,
+        sweep: None,
         has_stale_upstream: run.stale_upstream,
         started_ms: run.started_ms,
         ended_ms: run.ended_ms,

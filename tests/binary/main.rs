@@ -5,6 +5,8 @@ mod crashes;
 #[cfg(test)]
 mod everyday;
 #[cfg(test)]
+mod history;
+#[cfg(test)]
 mod hostile;
 #[cfg(test)]
 mod interfaces;

@@ -63,6 +63,7 @@ fn entry(number: usize, experiment: &str, artifacts: Vec<Artifact>) -> Entry {
         format: FORMAT,
         status: RunStatus::Finished,
         is_return: false,
+        sweep: None,
         has_stale_upstream: false,
         started_ms,
         ended_ms: started_ms + 1500,
