@@ -2,7 +2,7 @@
 //!
 //! The modules form ranks and import only lower ranks:
 //! address, crash, digest, event → spec, store → graph, fingerprint → lock → plan → engine → report, mlflow, source
-//! → history → cli.
+//! → history, sweep → cli.
 
 pub mod address;
 pub mod cli;
@@ -20,3 +20,4 @@ pub mod report;
 pub mod source;
 pub mod spec;
 pub mod store;
+pub mod sweep;

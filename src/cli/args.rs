@@ -76,6 +76,8 @@ pub enum Command {
     Init(InitArguments),
     /// Deliver the runs that wait to the MLflow server
     Push(PushArguments),
+    /// Run every combination of some params in the store alone, rank them, and track them as a study
+    Sweep(SweepArguments),
     /// List the local runs, newest first: outcome, time, result, delivered or waiting
     Runs(RunsArguments),
     /// Show how two local runs differ: params, metrics, segments, customers, fingerprints
@@ -219,6 +221,47 @@ pub struct PushArguments {
     /// Look up what was delivered before, and deliver anew what the server does not have any more
     #[arg(long)]
     pub verify: bool,
+}
+
+const SWEEP_EXAMPLES: &str = "\
+VALUES are separated by commas; `2..10` is every whole number from 2 to 10, `0.1..0.5:0.1` goes by
+steps of 0.1. What the combinations share is computed once, all of it stays in the store, and neither
+the outputs at their places nor pipeline.lock change. An interrupted sweep goes on where it was. Its
+run in MLflow has a child per combination; none of them becomes a version of the registered model.
+
+Examples:
+  segpipe sweep --set train.k=2..10 --set train.scaling=standard,log
+  segpipe sweep --set train.k=3..6 --profile robust --by davies_bouldin
+  segpipe sweep --set preprocess.returns=gross,net -o returns.csv";
+
+/// The arguments of `segpipe sweep`.
+#[derive(Debug, Args)]
+#[command(after_help = SWEEP_EXAMPLES)]
+pub struct SweepArguments {
+    /// A param and its values; may be given several times
+    #[arg(long = "set", value_name = "STAGE.PARAM[.KEY]=VALUES", required = true)]
+    pub sets: Vec<String>,
+    /// Lay a profile of the pipeline file under all combinations
+    #[arg(long, value_name = "NAME")]
+    pub profile: Option<String>,
+    /// The metric by which combinations are ranked
+    #[arg(long, value_name = "METRIC", default_value = "silhouette")]
+    pub by: String,
+    /// Stages that may run at once [default: as many as there are processors]
+    #[arg(long, value_name = "N", value_parser = count())]
+    pub jobs: Option<NonZeroUsize>,
+    /// Threads to compute with [default: `RAYON_NUM_THREADS`, else as many as there are processors]
+    #[arg(long, value_name = "N", value_parser = count())]
+    pub threads: Option<NonZeroUsize>,
+    /// Fail at once (exit code 4) where another run holds this project
+    #[arg(long)]
+    pub no_wait: bool,
+    /// Also write the table to a file, as CSV
+    #[arg(long, short, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Print one JSON object instead of the table
+    #[arg(long)]
+    pub json: bool,
 }
 
 const RUNS_EXAMPLES: &str = "\
@@ -430,6 +473,8 @@ mod tests {
             "segpipe run --set",
             "segpipe simulate --customers 5",
             "segpipe predict in.csv",
+            "segpipe sweep",
+            "segpipe diff latest",
             "segpipe graph --format png",
             "segpipe walk",
             "segpipe",
@@ -454,6 +499,8 @@ mod tests {
         insta::assert_snapshot!("help", help(&[]));
         insta::assert_snapshot!("help_run", help(&["run"]));
         insta::assert_snapshot!("help_predict", help(&["predict"]));
+        insta::assert_snapshot!("help_sweep", help(&["sweep"]));
+        insta::assert_snapshot!("help_diff", help(&["diff"]));
     }
 
     #[test]

@@ -185,7 +185,7 @@ fn shown(value: &str) -> String {
 }
 
 /// Whole numbers as they are, others with six digits that count.
-fn number(value: f64) -> String {
+pub(super) fn number(value: f64) -> String {
     if value.fract() == 0.0 && value.abs() < 1e15 {
         return format!("{value}");
     }

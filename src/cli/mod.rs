@@ -25,6 +25,7 @@ mod signals;
 mod simulate;
 mod stages;
 mod status;
+mod sweep;
 mod threads;
 mod trace;
 mod tracking;
@@ -91,6 +92,7 @@ fn dispatch(arguments: Arguments, printer: Printer) -> Ending {
     match arguments.command {
         Command::Run(arguments) => run::run(&around, &arguments),
         Command::Push(arguments) => tracking::push(&around, &arguments),
+        Command::Sweep(arguments) => sweep::sweep(&around, &arguments),
         Command::Runs(arguments) => runs::runs(&around, &arguments),
         Command::Diff(arguments) => diff::diff(&around, &arguments),
         Command::Status(arguments) => status::status(&around, &arguments),

@@ -33,6 +33,7 @@ mod scripted;
 mod secrets;
 mod shelf;
 mod statement;
+mod sweeps;
 #[cfg(test)]
 mod tests;
 mod transport;
@@ -45,5 +46,7 @@ pub use error::DeliveryError;
 pub use origin::{Git, committed};
 pub use outbox::{Outbox, Waiting};
 pub use patience::Patience;
+pub use promotion::LESS_IS_BETTER;
 pub use push::{Pushed, Scope, Tried, push};
 pub use receipt::{ModelReceipt, Receipt};
+pub use sweeps::SweepRun;

@@ -9,7 +9,7 @@ use std::fmt::Write;
 use segpipe_stages::contract::RunStatus;
 use serde_json::json;
 
-use super::entry::Entry;
+use super::entry::{Entry, SweepPart};
 use super::wire::{Dataset, Metric, Pair};
 
 /// Characters of a param's and a tag's value that MLflow keeps.
@@ -81,8 +81,9 @@ fn status(status: RunStatus) -> &'static str {
 /// What was modelled and how, or the pipeline's name; and what tells it from its neighbours.
 fn run_name(entry: &Entry) -> String {
     let fact = |key| entry.text_of("model", key);
-    let what = match (fact("scaling"), fact("k")) {
-        (Some(scaling), Some(k)) => format!("{scaling}-k{k}"),
+    let what = match (&entry.sweep, fact("scaling"), fact("k")) {
+        (Some(SweepPart::Parent { .. }), ..) => format!("sweep-{}", entry.pipeline),
+        (_, Some(scaling), Some(k)) => format!("{scaling}-k{k}"),
         _ => entry.pipeline.clone(),
     };
     format!("{what}-{}", entry.key.chars().take(8).collect::<String>())
@@ -114,6 +115,10 @@ fn tags(entry: &Entry) -> Vec<Pair> {
     tag("segpipe.pipeline", &entry.pipeline);
     if let Some(file) = entry.artifact("pipeline.yaml") {
         tag("segpipe.pipeline_digest", &file.digest);
+    }
+    if let Some(SweepPart::Child { combination, sets, .. }) = &entry.sweep {
+        tag("segpipe.combination", &combination.to_string());
+        tag("segpipe.sets", &sets.join(" "));
     }
     if entry.has_stale_upstream {
         tag("segpipe.stale_upstream", "true");

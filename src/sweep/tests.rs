@@ -1,0 +1,1 @@
+//! Sweeps read, merged and ranked.
