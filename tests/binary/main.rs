@@ -15,6 +15,8 @@ mod own_data;
 #[cfg(test)]
 mod support;
 #[cfg(test)]
+mod sweep;
+#[cfg(test)]
 mod tools;
 #[cfg(test)]
 mod tracking;

@@ -14,4 +14,6 @@ mod proxy;
 #[cfg(test)]
 mod servers;
 #[cfg(test)]
+mod sweeps;
+#[cfg(test)]
 mod whole;
