@@ -13,7 +13,7 @@ use segpipe_stages::contract::{Fault, NoteLevel, Output, SourceOrigin, StageErro
 use super::execute;
 use super::listener::Listener;
 use super::schedule::Results;
-use super::session::Session;
+use super::session::{Reach, Session};
 use crate::digest::Digest;
 use crate::event::{Event, Outcome, OutputFact, StageFinished};
 use crate::fingerprint::Document;
@@ -162,7 +162,7 @@ impl Update<'_> {
     /// One try; none where a source changed while the stage ran, so that its result belongs to no content known.
     fn attempt(&self, sources: &WitnessedSources) -> Result<Option<StageResult>, StageError> {
         let document = Document::new(self.stage, &self.inputs, &sources.sources);
-        let reason = match self.session.judge().judge(self.stage, &document)? {
+        let reason = match self.judge(&document)? {
             Judgement::Stale { reason } => reason,
             _ if self.session.options.is_forced => "forced".to_owned(),
             Judgement::Fresh(record) => return self.finish(Outcome::Cached, None, record).map(Some),
@@ -176,6 +176,13 @@ impl Update<'_> {
             },
         };
         self.execute(&document, sources, reason)
+    }
+
+    fn judge(&self, document: &Document) -> Result<Judgement, StoreError> {
+        match self.session.reach {
+            Reach::Project => self.session.judge().judge(self.stage, document),
+            Reach::Store => self.session.judge().judge_kept(self.stage, document),
+        }
     }
 
     fn execute(
@@ -192,9 +199,19 @@ impl Update<'_> {
             self.session.note(Some(&self.stage.name), NoteLevel::Warning, text);
             return Ok(None);
         };
-        self.restore(&record)?;
-        self.session.store.set_current(&self.stage.name, record.fingerprint)?;
+        if self.session.reach == Reach::Project {
+            self.restore(&record)?;
+        }
+        self.note_current(&record)?;
         Ok(Some(StageResult::of_record(Outcome::Ran, Some(reason), record)))
+    }
+
+    /// Notes which result is at the outputs' places, where the run reaches them.
+    fn note_current(&self, record: &Record) -> Result<(), StoreError> {
+        match self.session.reach {
+            Reach::Project => self.session.store.set_current(&self.stage.name, record.fingerprint),
+            Reach::Store => Ok(()),
+        }
     }
 
     /// Puts every output whose place shows something else back.
@@ -211,7 +228,7 @@ impl Update<'_> {
     }
 
     fn finish(&self, outcome: Outcome, reason: Option<String>, record: Record) -> Result<StageResult, StageError> {
-        self.session.store.set_current(&self.stage.name, record.fingerprint)?;
+        self.note_current(&record)?;
         for note in &record.notes {
             self.session.emit(Event::Noted { stage: Some(self.stage.name.clone()), note: note.clone() });
         }

@@ -4,6 +4,7 @@ mod fakes;
 
 mod cache;
 mod failures;
+mod in_store;
 mod lock;
 mod partial;
 mod plan;
