@@ -26,7 +26,10 @@ RUN mkdir -p src \
     && sed -i '/^\[\[\(test\|bench\)\]\]$/,/^$/d' Cargo.toml stages/Cargo.toml \
     && cargo build --locked --release --bin segpipe \
     && cargo clean --release -p segpipe -p segpipe-stages
-COPY . .
+COPY Cargo.toml ./
+COPY src src/
+COPY stages stages/
+COPY tests tests/
 RUN cargo build --locked --release --bin segpipe
 
 

@@ -92,7 +92,7 @@ image() {
 # No compiler and none of its sources are in an image that runs.
 no_toolchain() {
     docker run --rm --read-only --network none --entrypoint sh "$1" -c '
-        for tool in cargo rustc rustup gcc cc ld pip3; do
+        for tool in cargo rustc rustup gcc cc ld; do
             ! command -v "$tool" || exit 1
         done
         test ! -e /src && test ! -e /usr/local/cargo' || fail "$1 has a compiler in it"
@@ -159,7 +159,7 @@ everything_by_buildkit() {
 }
 
 clean_up() {
-    [ "$?" = 0 ] || compose logs --tail 20 2>/dev/null | tail -80 >&2
+    [ "$?" = 0 ] || compose logs --tail 20 >&2 || true
     compose down --volumes --remove-orphans >/dev/null 2>&1 || true
 }
 
@@ -211,7 +211,6 @@ compose down
 compose up -d
 healthy mlflow api ui
 same_as_before "taking everything down"
-app
 
 say "BuildKit"
 if with_buildkit; then
