@@ -37,12 +37,15 @@ def start_server(folder, url):
     command += ["--backend-store-uri", f"sqlite:///{folder}/mlflow.db", "--artifacts-destination", f"{folder}/files"]
     environment = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
     with (folder / "server.log").open("w") as log:
-        server = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log)
+        return subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log)
+
+
+def wait_for(server, url):
     deadline = time.monotonic() + PATIENCE
     while True:
         try:
             urllib.request.urlopen(f"{url}/health", timeout=5)
-            return server
+            return
         except OSError:
             assert time.monotonic() < deadline and server.poll() is None, "the server does not start"
             time.sleep(0.5)
@@ -78,6 +81,7 @@ def main():
         folder, url = Path(folder), f"http://127.0.0.1:{free_port()}"
         server = start_server(folder, url)
         try:
+            wait_for(server, url)
             run = run_pipeline(folder, url)
             model = f"{url}/#/models/{MODEL}"
             take([(run, "silhouette", "mlflow-run.png"), (model, "champion", "mlflow-model.png")])

@@ -13,7 +13,7 @@ use std::path::PathBuf;
 
 use segpipe_stages::numerals::counted;
 
-use crate::mlflow::{Entry, Outbox, Receipt, SweepPart};
+use crate::mlflow::{Entry, Outbox, Receipt};
 use crate::store::StoreError;
 
 pub use committed::{Committed, LockOrigin};
@@ -149,17 +149,6 @@ impl History {
                 Err(HistoryError::Ambiguous { name: name.to_owned(), found })
             }
         }
-    }
-
-    /// The children of a sweep's run, in the order of their combinations.
-    pub fn children(&self, parent: &str) -> Vec<&LocalRun> {
-        let place = |run: &LocalRun| match &run.entry.sweep {
-            Some(SweepPart::Child { parent: of, combination, .. }) if of == parent => Some(*combination),
-            _ => None,
-        };
-        let mut children: Vec<_> = self.runs.iter().filter_map(|run| Some((place(run)?, run))).collect();
-        children.sort_by_key(|(combination, _)| *combination);
-        children.into_iter().map(|(_, run)| run).collect()
     }
 }
 

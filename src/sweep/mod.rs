@@ -95,11 +95,6 @@ impl Sweep {
         &self.pipelines[0]
     }
 
-    /// How many combinations there are.
-    pub fn combinations(&self) -> usize {
-        self.pipelines.len()
-    }
-
     /// How many stages there are to be brought up to date, each counted once.
     pub fn stages(&self) -> usize {
         self.variants.pipeline.stages.len()

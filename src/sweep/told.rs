@@ -3,6 +3,7 @@
 //! For: sealing both. Not for: sending them (`mlflow`). The whole has no metric of a combination's name, so that a search
 //! for the best run finds a combination.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use segpipe_stages::contract::{CheckedParams, FinishedRun, FinishedStage, RunStatus, StageError};
@@ -86,7 +87,7 @@ impl Sweep {
             seconds: all().map(|other| other.seconds).sum(),
             fingerprint: None,
             params,
-            outputs: std::collections::BTreeMap::new(),
+            outputs: BTreeMap::new(),
             ..stage.clone()
         }
     }

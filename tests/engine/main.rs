@@ -4,6 +4,7 @@ mod fakes;
 
 mod cache;
 mod failures;
+#[cfg(test)]
 mod in_store;
 mod lock;
 mod partial;
