@@ -175,8 +175,8 @@ pub fn run(pipeline: Pipeline, options: RunOptions, ports: Ports) -> Result<RunR
 ///
 /// # Errors
 /// [`EngineError`] where it cannot begin. Stages that fail are in the report.
-pub fn compute(pipeline: Pipeline, options: RunOptions, ports: Ports) -> Result<Computed, EngineError> {
-    let options = RunOptions { selection: Selection::default(), is_locked: false, ..options };
+pub fn compute(pipeline: Pipeline, options: &RunOptions, ports: Ports) -> Result<Computed, EngineError> {
+    let options = RunOptions { selection: Selection::default(), is_locked: false, ..options.clone() };
     let session = Arc::new(Session::begin(Reach::Store, pipeline, options, ports)?);
     let results = schedule::run(&session)?;
     Ok(closing::hand_over(&session, results))

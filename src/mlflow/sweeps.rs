@@ -46,12 +46,11 @@ impl Outbox {
         let there = self.parts_of(&sweep.identity)?;
         let about = (origin::user(), origin::git(&sweep.whole.directory));
         let mut sealed = 0;
-        let (path, parent) = match there.parent {
-            Some(found) => found,
-            None => {
-                sealed += 1;
-                self.seal_whole(sweep, &about)?
-            }
+        let (path, parent) = if let Some(found) = there.parent {
+            found
+        } else {
+            sealed += 1;
+            self.seal_whole(sweep, &about)?
         };
         for (combination, (sets, run)) in (1..).zip(&sweep.children) {
             if there.children.contains(&combination) {

@@ -127,7 +127,7 @@ mod tests {
 
     #[test]
     fn of_several_failures_the_first_is_told() {
-        let odd = |item: &u32| if item % 2 == 0 { Ok(*item) } else { Err(*item) };
+        let odd = |item: &u32| if item.is_multiple_of(2) { Ok(*item) } else { Err(*item) };
         assert_eq!(side_by_side(&[2, 4, 5, 7, 8, 9, 10, 11, 12, 13, 15], odd), Err(5));
     }
 }

@@ -114,7 +114,7 @@ impl Sweep {
         let clock = Arc::new(Clock { next: ports.sink, times: Mutex::default() });
         let ports = Ports { sink: Arc::clone(&clock) as Arc<dyn EventSink>, ..ports };
         let options = RunOptions { keeps_going: true, ..options };
-        let computed = engine::compute(self.variants.pipeline.clone(), options, ports)?;
+        let computed = engine::compute(self.variants.pipeline.clone(), &options, ports)?;
         let times = clock.times.lock().unwrap_or_else(PoisonError::into_inner).clone();
         Ok(self.study(computed, &times, started_ms))
     }

@@ -4,6 +4,7 @@
 //! for the best run finds a combination.
 
 use std::collections::BTreeMap;
+use std::fmt::Write;
 use std::path::PathBuf;
 
 use segpipe_stages::contract::{CheckedParams, FinishedRun, FinishedStage, RunStatus, StageError};
@@ -42,54 +43,55 @@ impl Sweep {
         facts.push(fact("tag", "mlflow.note.content", note));
         outbox.seal_sweep(&SweepRun {
             identity: identity(&study.combinations),
-            whole: self.whole(study),
+            whole: whole(study),
             facts,
             files: vec![(RANKING, table.to_csv())],
             children: study.combinations.iter().map(|one| (one.sets.as_slice(), &one.run)).collect(),
         })
     }
+}
 
-    /// The run that stands for the sweep: its stages with the time that all combinations took, and the params that all
-    /// have.
-    fn whole(&self, study: &Study) -> FinishedRun {
-        let first = &study.combinations[0].run;
-        let stages = first.stages.iter().map(|stage| self.whole_stage(stage, &study.combinations));
-        let failed = study.combinations.iter().any(|one| one.run.status != RunStatus::Finished);
-        FinishedRun {
-            status: if failed { RunStatus::Failed } else { RunStatus::Finished },
-            started_ms: study.started_ms,
-            ended_ms: study.ended_ms,
-            stages: stages.collect(),
-            ..first.clone()
-        }
+/// The run that stands for the sweep: its stages with the time that all combinations took, and the params that all
+/// have.
+fn whole(study: &Study) -> FinishedRun {
+    let first = &study.combinations[0].run;
+    let stages = first.stages.iter().map(|stage| whole_stage(stage, &study.combinations));
+    let failed = study.combinations.iter().any(|one| one.run.status != RunStatus::Finished);
+    FinishedRun {
+        status: if failed { RunStatus::Failed } else { RunStatus::Finished },
+        started_ms: study.started_ms,
+        ended_ms: study.ended_ms,
+        stages: stages.collect(),
+        ..first.clone()
     }
+}
 
-    fn whole_stage(&self, stage: &FinishedStage, combinations: &[Combination]) -> FinishedStage {
-        let all = || combinations.iter().flat_map(|one| &one.run.stages).filter(|other| other.name == stage.name);
-        let words = ["failed", "skipped", "ran"];
-        let outcome = words.into_iter().find(|word| all().any(|other| other.outcome == *word)).unwrap_or("cached");
-        let is_common = |name: &String, value: &Value| {
-            all().all(|other| {
-                let there = other.params.determining.get(name).or_else(|| other.params.incidental.get(name));
-                there == Some(value)
-            })
-        };
-        let mut params = CheckedParams::default();
-        for (from, to) in
-            [(&stage.params.determining, &mut params.determining), (&stage.params.incidental, &mut params.incidental)]
-        {
-            let common = from.iter().filter(|(name, value)| is_common(name, value));
-            to.extend(common.map(|(name, value)| (name.clone(), value.clone())));
-        }
-        FinishedStage {
-            outcome,
-            reason: None,
-            seconds: all().map(|other| other.seconds).sum(),
-            fingerprint: None,
-            params,
-            outputs: BTreeMap::new(),
-            ..stage.clone()
-        }
+/// A stage of the run that stands for the sweep.
+fn whole_stage(stage: &FinishedStage, combinations: &[Combination]) -> FinishedStage {
+    let all = || combinations.iter().flat_map(|one| &one.run.stages).filter(|other| other.name == stage.name);
+    let words = ["failed", "skipped", "ran"];
+    let outcome = words.into_iter().find(|word| all().any(|other| other.outcome == *word)).unwrap_or("cached");
+    let is_common = |name: &String, value: &Value| {
+        all().all(|other| {
+            let there = other.params.determining.get(name).or_else(|| other.params.incidental.get(name));
+            there == Some(value)
+        })
+    };
+    let mut params = CheckedParams::default();
+    for (from, to) in
+        [(&stage.params.determining, &mut params.determining), (&stage.params.incidental, &mut params.incidental)]
+    {
+        let common = from.iter().filter(|(name, value)| is_common(name, value));
+        to.extend(common.map(|(name, value)| (name.clone(), value.clone())));
+    }
+    FinishedStage {
+        outcome,
+        reason: None,
+        seconds: all().map(|other| other.seconds).sum(),
+        fingerprint: None,
+        params,
+        outputs: BTreeMap::new(),
+        ..stage.clone()
     }
 }
 
@@ -100,7 +102,7 @@ fn identity(combinations: &[Combination]) -> String {
         text += &combination.sets.join(" ");
         for stage in &combination.run.stages {
             let fingerprint = stage.fingerprint.as_deref().unwrap_or("none");
-            text += &format!("\n{} {fingerprint}", stage.name);
+            let _ = write!(text, "\n{} {fingerprint}", stage.name);
         }
         text.push('\n');
     }

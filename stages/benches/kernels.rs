@@ -43,7 +43,7 @@ fn kmeans(criterion: &mut Criterion) {
 
 /// Leaves the inertia reached for `bench/kernels.py`: a quick fit that is a worse one would prove nothing.
 fn note_inertia(points: &[[f64; 3]], k: usize) {
-    let inertia = fit(points, KMeans::new(k)).map(|clusters| clusters.inertia).unwrap_or(f64::NAN);
+    let inertia = fit(points, KMeans::new(k)).map_or(f64::NAN, |clusters| clusters.inertia);
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("inertia-k{k}-{}", points.len()));
     // Where it cannot be written the comparison says so.
     let _ = std::fs::write(path, inertia.to_string());

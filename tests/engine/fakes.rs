@@ -262,7 +262,7 @@ impl Project {
     /// Computes `pipeline` in the store alone; with the stages that do not depend on one that failed.
     pub(crate) fn compute(&self, pipeline: Pipeline) -> Computed {
         let options = RunOptions { keeps_going: true, ..self.options.clone() };
-        engine::compute(pipeline, options, self.ports(&Arc::default())).unwrap()
+        engine::compute(pipeline, &options, self.ports(&Arc::default())).unwrap()
     }
 
     pub(crate) fn run(&self) -> Ran {
