@@ -83,7 +83,7 @@ fn supply(around: &Surroundings, arguments: &ServeArguments) -> Result<Supply, F
     match &arguments.model_uri {
         Some(model) => {
             let destination = Destination::resolve(None).map_err(|error| of_registry(&error))?;
-            Ok(Supply::Registry { destination, model: model.clone() })
+            Ok(Supply::Registry { destination: Box::new(destination), model: model.clone() })
         }
         None => Ok(Supply::Folder(bundle::find(around, arguments.bundle.as_deref())?)),
     }

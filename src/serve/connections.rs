@@ -72,12 +72,11 @@ async fn connection(stream: TcpStream, router: Router, head_time_out: Duration, 
         ended = &mut connection => Some(ended),
         _ = stopped.wait_for(|stopped| *stopped) => None,
     };
-    let ended = match ended {
-        Some(ended) => ended,
-        None => {
-            Pin::new(&mut connection).graceful_shutdown();
-            (&mut connection).await
-        }
+    let ended = if let Some(ended) = ended {
+        ended
+    } else {
+        Pin::new(&mut connection).graceful_shutdown();
+        (&mut connection).await
     };
     if ended.is_err_and(|error| error.is_timeout()) {
         let parts = connection.into_parts();

@@ -17,8 +17,8 @@ use crate::features;
 /// The forms, of which a body has one.
 const FORMS: [&str; 4] = ["dataframe_split", "dataframe_records", "instances", "inputs"];
 
-/// What MLflow's clients may send beside them, and what makes no difference here.
-const ACCEPTED: [&str; 2] = ["params", "signature_name"];
+/// The forms, and what MLflow's clients may send beside them, which makes no difference here.
+const KEYS: [&str; 6] = [FORMS[0], FORMS[1], FORMS[2], FORMS[3], "params", "signature_name"];
 
 /// Raw values of customers, in the order of [`FEATURES`].
 pub(super) type Rows = Vec<[f64; 3]>;
@@ -252,14 +252,14 @@ impl<'de> Visitor<'de> for Body<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Form, A::Error> {
         let place = self.0;
         let mut form = None;
-        while let Some(Key(key)) = map.next_key_seed(Among(&[FORMS.as_slice(), &ACCEPTED].concat()))? {
+        while let Some(Key(key)) = map.next_key_seed(Among(&KEYS))? {
             if form.is_some() && FORMS.contains(&key) {
                 return Err(A::Error::custom("there is more than one form in it"));
             }
             match key {
                 "dataframe_split" => form = Some(map.next_value_seed(Split(place))?),
                 "dataframe_records" => {
-                    form = Some(Form::Rows(map.next_value_seed(RowList { place, has_lists: false })?))
+                    form = Some(Form::Rows(map.next_value_seed(RowList { place, has_lists: false })?));
                 }
                 "instances" => form = Some(Form::Rows(map.next_value_seed(RowList { place, has_lists: true })?)),
                 "inputs" => form = Some(map.next_value_seed(Inputs(place))?),

@@ -263,14 +263,14 @@ impl Service {
         let id = request.extract_parts::<Path<String>>().await;
         let Path(id) = id.map_err(|_| Problem::malformed("the customer's id cannot be read"))?;
         let served = self.served();
-        let Some(found) = served.customer(&id) else {
+        let Some(customers) = served.customers() else {
             let problem =
                 Problem::new(StatusCode::NOT_FOUND, "no_assignments", "this bundle holds no customers' segments");
             return Err(problem.with_hint("set `deploy.include_assignments: true` and run the pipeline"));
         };
         let unknown =
             || Problem::new(StatusCode::NOT_FOUND, "unknown_customer", "there is no such customer in the bundle");
-        let score = found.ok_or_else(unknown)?;
+        let score = customers.get(id.as_str()).ok_or_else(unknown)?;
         let mut body = b"{\"customer_id\":".to_vec();
         super::served::write_json(&mut body, &id);
         body.push(b',');

@@ -37,7 +37,7 @@ impl Served {
         let openings = model.segments.iter().map(|segment| opening(segment.segment, &segment.name)).collect();
         let customers = bundle.file(ASSIGNMENTS).map(assignments).transpose()?;
         let cards = Bytes::copy_from_slice(bundle.file("segments.json").unwrap_or_default());
-        Ok(Self { cards, centres, openings, customers, bundle })
+        Ok(Self { bundle, cards, centres, openings, customers })
     }
 
     /// Scores raw values, which are finite.
@@ -45,9 +45,9 @@ impl Served {
         self.centres.score(self.bundle.model.scaler.transform(raw))
     }
 
-    /// What is known of a customer; none where the bundle holds no assignments.
-    pub(super) fn customer(&self, id: &str) -> Option<Option<&Score>> {
-        self.customers.as_ref().map(|customers| customers.get(id))
+    /// The segments of customers; none where the bundle holds no assignments.
+    pub(super) fn customers(&self) -> Option<&HashMap<Box<str>, Score>> {
+        self.customers.as_ref()
     }
 
     /// The answer for one customer without its braces.

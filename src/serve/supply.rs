@@ -23,7 +23,7 @@ pub enum Supply {
     /// A version of a registered model.
     Registry {
         /// The server.
-        destination: Destination,
+        destination: Box<Destination>,
         /// The model.
         model: ModelUri,
     },

@@ -46,7 +46,7 @@ impl ManifestFile {
     /// The entry of a file with this content.
     pub fn of(path: &str, content: &[u8]) -> Self {
         let digest = blake3::hash(content).to_hex().to_string();
-        let sha256 = Sha256::digest(content).iter().map(|byte| format!("{byte:02x}")).collect();
+        let sha256 = hexadecimal(&Sha256::digest(content));
         Self { path: path.to_owned(), digest, sha256, bytes: content.len() as u64 }
     }
 
@@ -63,6 +63,11 @@ impl Manifest {
         let files = files.iter().map(|(path, content)| ManifestFile::of(path, content)).collect();
         Self { version: VERSION, model_identity: model::identity(model_digests), files }
     }
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    digits.filter_map(|digit| char::from_digit(u32::from(digit), 16)).collect()
 }
 
 /// The table `deploy.manifest`.

@@ -1,8 +1,8 @@
 //! The bundle: everything that an app or a service needs to say which segment a customer is in, in one folder.
 //!
 //! For: model files, segment cards, map, policy, model card, plots, the app and a manifest with their digests; opening
-//! a bundle again; the rows of an export. Not for: serving or showing it. Called by: the orchestrator, the command line and
-//! the scoring service.
+//! a bundle again; the rows of an export. Not for: serving or showing it. Called by: the orchestrator, the command line
+//! and the scoring service.
 
 mod app_files;
 pub mod bundle;

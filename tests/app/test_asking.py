@@ -1,6 +1,7 @@
 """What the app asks of others over the network: the scoring service and the tracking server, played here."""
 
 import json
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -83,7 +84,7 @@ def test_parquet_is_sent_as_such_and_without_a_token_none_is_sent(
         (
             422,
             b'{"error": {"message": "no date in row 3", "hint": "name the column"}}',
-            "no date in row 3. name the column.",
+            "no date in row 3. Name the column.",
         ),
         (422, b'{"error": {"message": "no date in row 3", "hint": null}}', "no date in row 3."),
         (503, b"<html>", "refused the file with status 503 and did not say why"),
@@ -95,6 +96,22 @@ def test_a_refusal_of_the_service_becomes_a_sentence(server: Server, status: int
     server.answer = lambda path: (status, body)
     with pytest.raises(ServiceError, match=expected):
         service.score(server.url, b"a\n1\n", {})
+
+
+def test_a_service_that_refuses_without_reading_is_heard() -> None:
+    refusal = b'{"error": {"message": "the file is too large", "hint": null}}'
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def refuse() -> None:
+        connection, _ = listener.accept()
+        with connection:
+            connection.recv(1000)
+            head = f"HTTP/1.1 413 Too Large\r\nContent-Length: {len(refusal)}\r\nConnection: close\r\n\r\n"
+            connection.sendall(head.encode() + refusal)
+
+    threading.Thread(target=refuse, daemon=True).start()
+    with listener, pytest.raises(ServiceError, match="the file is too large"):
+        service.score(f"http://127.0.0.1:{listener.getsockname()[1]}", b"a" * 20_000_000, {})
 
 
 def test_a_service_that_is_not_there_becomes_a_sentence() -> None:

@@ -42,7 +42,7 @@ fn answers(supply: Supply) -> [String; 2] {
 pub(crate) fn check(url: &str, name: &str, version: &str, folder: &Path) {
     let registry = |model: String| {
         let destination = Destination::resolve(Some(url)).unwrap();
-        Supply::Registry { destination, model: model.parse().unwrap() }
+        Supply::Registry { destination: Box::new(destination), model: model.parse().unwrap() }
     };
     let expected = answers(Supply::Folder(folder.to_owned()));
     assert_eq!(answers(registry(format!("models:/{name}@champion"))), expected);

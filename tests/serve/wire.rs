@@ -107,7 +107,8 @@ impl Drop for Service {
 
 /// The bytes of a request.
 pub(crate) fn request(method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Vec<u8> {
-    let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    let headers: Vec<String> = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    let headers = headers.concat();
     let length = if method == "POST" { format!("content-length: {}\r\n", body.len()) } else { String::new() };
     let head = format!("{method} {path} HTTP/1.1\r\nhost: localhost\r\n{headers}{length}\r\n");
     [head.as_bytes(), body].concat()
@@ -136,6 +137,15 @@ impl Connection {
 
     /// The next answer; none where the connection ends.
     pub(crate) fn try_answer(&mut self) -> Option<Answer> {
+        let mut answer = self.head()?;
+        let mut body = vec![0; answer.header("content-length").unwrap_or("0").parse().unwrap()];
+        self.0.read_exact(&mut body).unwrap();
+        answer.body = body;
+        Some(answer)
+    }
+
+    /// The next answer without its body, which one to `HEAD` does not have.
+    pub(crate) fn head(&mut self) -> Option<Answer> {
         let mut head = Vec::new();
         let mut byte = [0];
         while !head.ends_with(b"\r\n\r\n") {
@@ -147,14 +157,9 @@ impl Connection {
         let head = String::from_utf8(head).unwrap();
         let mut lines = head.lines();
         let status = lines.next().unwrap().split(' ').nth(1).unwrap().parse().unwrap();
-        let headers: Vec<(String, String)> = lines
-            .filter_map(|line| line.split_once(": "))
-            .map(|(name, value)| (name.to_lowercase(), value.to_owned()))
-            .collect();
-        let length = headers.iter().find(|(name, _)| name == "content-length").map_or("0", |(_, value)| value);
-        let mut body = vec![0; length.parse().unwrap()];
-        self.0.read_exact(&mut body).unwrap();
-        Some(Answer { status, headers, body })
+        let headers = lines.filter_map(|line| line.split_once(": "));
+        let headers = headers.map(|(name, value)| (name.to_lowercase(), value.to_owned())).collect();
+        Some(Answer { status, headers, body: Vec::new() })
     }
 
     /// Whether the other side has closed it.
