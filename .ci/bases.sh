@@ -52,12 +52,12 @@ settings() {
     debian_indexes 'deb $(REPO_URI) $(RELEASE) $(COMPONENT)' >"$tree/etc/apt/sources.list"
     apt-config dump --format '%F "%v";%n' | grep '^Acquire::' |
         grep -vE '^Acquire::(IndexTargets|Changelogs|cdrom|GzipIndexes)' >"$tree/etc/apt/apt.conf.d/90settings-of-the-host" || true
-    mkdir -p "$tree$(dirname "$certificates")" "$tree/usr/local/share" "$tree/usr/local/cargo"
+    mkdir -p "$tree$(dirname "$certificates")" "$tree/usr/local/share"
     cp "$certificates" "$tree$certificates"
     [ ! -d /usr/local/share/ca-certificates ] || cp -r /usr/local/share/ca-certificates "$tree/usr/local/share/"
     [ ! -e /etc/pip.conf ] || cp /etc/pip.conf "$tree/etc/pip.conf"
     local cargo_settings=${CARGO_HOME:-$HOME/.cargo}/config.toml
-    [ ! -e "$cargo_settings" ] || cp "$cargo_settings" "$tree/usr/local/cargo/config.toml"
+    [ ! -e "$cargo_settings" ] || install -D -m 644 "$cargo_settings" "$tree/usr/local/cargo/config.toml"
 }
 
 debian_base() {

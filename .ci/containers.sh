@@ -95,7 +95,7 @@ no_toolchain() {
         for tool in cargo rustc rustup gcc cc ld; do
             ! command -v "$tool" || exit 1
         done
-        test ! -e /src && test ! -e /usr/local/cargo' || fail "$1 has a compiler in it"
+        test ! -e /src && test ! -e /usr/local/cargo/bin' || fail "$1 has a compiler in it"
 }
 
 healthy() {
