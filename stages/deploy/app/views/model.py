@@ -56,7 +56,9 @@ def card(bundle: Bundle) -> None:
     left, right = st.columns(2)
     left.download_button("Download as HTML", bundle.card_page, "model_card.html", "text/html", width="stretch")
     right.download_button("Download as Markdown", bundle.card, "model_card.md", "text/markdown", width="stretch")
-    with st.container(border=True):
+    # On a narrow screen a wide table is moved within the card, and not the page.
+    st.html("<style>.st-key-card table { display: block; overflow-x: auto; }</style>")
+    with st.container(border=True, key="card"):
         # The page has its headings already.
         st.markdown("\n".join(f"##{line}" if line.startswith("#") else line for line in bundle.card.splitlines()))
 
