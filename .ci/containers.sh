@@ -68,7 +68,7 @@ classic() {
 }
 
 a_build_without_a_bundle_says_what_to_do() {
-    if classic --tag segpipe-gate-ui >/dev/null 2>"$copy/../refused.log"; then
+    if classic "${fast[@]}" --tag segpipe-gate-ui >/dev/null 2>"$copy/../refused.log"; then
         fail "the app's image was built without a bundle"
     fi
     grep -q 'error: there is no bundle' "$copy/../refused.log" || fail "a build without a bundle does not say why it fails"
