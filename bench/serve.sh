@@ -75,7 +75,9 @@ model = onnx.load("artifacts/deploy/bundle/model.onnx")
 mlflow.onnx.save_model(model, "model", signature=ModelSignature(inputs=columns))
 PYTHON
 port=$("$python" -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
-PATH=$(dirname "$python"):$PATH "$python" -m mlflow models serve -m model --env-manager local --port "$port" >mlflow.log 2>&1 &
+# In a session of its own, because it ends its whole process group when it ends.
+PATH=$(dirname "$python"):$PATH setsid "$python" -m mlflow models serve -m model --env-manager local --port "$port" \
+    >mlflow.log 2>&1 &
 servers+=($!)
 await "$port"
 measure mlflow "$port" "1 1000" "1 16"
