@@ -77,16 +77,22 @@ fn canonical(value: &Value) -> String {
 
 /// How the document `new` of `stage` differs from `old`, in words a person can act on; none where it does not.
 pub fn difference(old: &str, new: &str, stage: &PipelineStage) -> Option<String> {
+    let all = differences(old, new, |port| stage.inputs.get(port).map(ToString::to_string));
+    let mut text = all.iter().take(NAMED_DIFFERENCES).map(String::as_str).collect::<Vec<_>>().join(", ");
+    if all.len() > NAMED_DIFFERENCES {
+        let _ = write!(text, " and {} more", all.len() - NAMED_DIFFERENCES);
+    }
+    (!all.is_empty()).then_some(text)
+}
+
+/// Everything in which the document `new` differs from `old`, most deliberate first; `connected` says what an input is
+/// connected to, where it still is.
+pub fn differences(old: &str, new: &str, connected: impl Fn(&str) -> Option<String>) -> Vec<String> {
     let (old, new) = (facts(old), facts(new));
     let mut keys: Vec<_> = old.keys().chain(new.keys()).filter(|key| old.get(*key) != new.get(*key)).collect();
     keys.sort_by_key(|(kind, name)| (rank(kind), *name));
     keys.dedup();
-    let named = keys.iter().take(NAMED_DIFFERENCES).map(|key| describe(key, old.get(*key), new.get(*key), stage));
-    let mut text = named.collect::<Vec<_>>().join(", ");
-    if keys.len() > NAMED_DIFFERENCES {
-        let _ = write!(text, " and {} more", keys.len() - NAMED_DIFFERENCES);
-    }
-    (!keys.is_empty()).then_some(text)
+    keys.iter().map(|key| describe(key, old.get(*key), new.get(*key), &connected)).collect()
 }
 
 type Key<'a> = (&'a str, &'a str);
@@ -108,10 +114,15 @@ fn rank(kind: &str) -> usize {
         .unwrap_or(6)
 }
 
-fn describe((kind, name): &Key<'_>, old: Option<&&str>, new: Option<&&str>, stage: &PipelineStage) -> String {
+fn describe(
+    (kind, name): &Key<'_>,
+    old: Option<&&str>,
+    new: Option<&&str>,
+    connected: impl Fn(&str) -> Option<String>,
+) -> String {
     match (*kind, *name) {
         ("param", _) => format!("param `{name}`: {} → {}", shown(old), shown(new)),
-        ("input", _) => match stage.inputs.get(name) {
+        ("input", _) => match connected(name) {
             Some(reference) => format!("input `{reference}` changed"),
             None => format!("input `{name}` is no longer there"),
         },

@@ -2,7 +2,7 @@
 //!
 //! The modules form ranks and import only lower ranks:
 //! address, crash, digest, event → spec, store → graph, fingerprint → lock → plan → engine → report, mlflow, source,
-//! features → serve → cli.
+//! features → history, sweep, serve → cli.
 
 pub mod address;
 pub mod cli;
@@ -13,6 +13,7 @@ pub mod event;
 pub mod features;
 pub mod fingerprint;
 pub mod graph;
+pub mod history;
 pub mod lock;
 pub mod mlflow;
 pub mod plan;
@@ -21,3 +22,4 @@ pub mod serve;
 pub mod source;
 pub mod spec;
 pub mod store;
+pub mod sweep;

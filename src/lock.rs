@@ -1,7 +1,7 @@
 //! pipeline.lock: the committed list of what a pipeline produced.
 //!
 //! For: writing it after a complete run, reading it, telling how a run differs from it. Not for: one run at a time
-//! (`store::holder`). Called by: the engine.
+//! (`store::holder`). Called by: the engine, `history`.
 //!
 //! One fact a line, sorted, so that it diffs and merges well: `output STAGE.OUTPUT DIGEST`, `source STAGE NAME DIGEST`.
 
@@ -47,13 +47,25 @@ impl Lock {
     /// # Errors
     /// Where it is there and cannot be read.
     pub fn read(path: &Path) -> Result<Option<Self>, StoreError> {
-        let Some(bytes) = files::read_if_present(path)? else { return Ok(None) };
-        let text = String::from_utf8_lossy(&bytes);
+        let bytes = files::read_if_present(path)?;
+        Ok(bytes.map(|bytes| Self::parse(&String::from_utf8_lossy(&bytes))))
+    }
+
+    /// The lock with this text. Lines that are no facts are passed over.
+    pub fn parse(text: &str) -> Self {
         let fact = |line: &str| {
             let (what, digest) = line.rsplit_once(' ')?;
             Some((what.to_owned(), digest.parse().ok()?))
         };
-        Ok(Some(Self { facts: text.lines().filter_map(fact).collect() }))
+        Self { facts: text.lines().filter_map(fact).collect() }
+    }
+
+    /// Stage, output and digest of every output that it names.
+    pub fn outputs(&self) -> impl Iterator<Item = (&str, &str, Digest)> {
+        self.facts.iter().filter_map(|(what, digest)| {
+            let (stage, output) = what.strip_prefix("output ")?.split_once('.')?;
+            Some((stage, output, *digest))
+        })
     }
 
     fn to_text(&self) -> String {

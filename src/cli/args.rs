@@ -79,6 +79,12 @@ pub enum Command {
     Init(InitArguments),
     /// Deliver the runs that wait to the MLflow server
     Push(PushArguments),
+    /// Run and rank every combination of some params; touches no output
+    Sweep(SweepArguments),
+    /// List the local runs, newest first: outcome, time, result, delivered or waiting
+    Runs(RunsArguments),
+    /// Show how two local runs differ: params, metrics, segments, customers, fingerprints
+    Diff(DiffArguments),
     /// Write one row per customer with segment and recommended action, as CSV or XLSX
     Export(ExportArguments),
     /// Give new customers or new transactions the segments of the trained model
@@ -220,6 +226,89 @@ pub struct PushArguments {
     /// Look up what was delivered before, and deliver anew what the server does not have any more
     #[arg(long)]
     pub verify: bool,
+}
+
+const SWEEP_EXAMPLES: &str = "\
+VALUES are separated by commas; `2..10` is every whole number from 2 to 10, `0.1..0.5:0.1` goes by
+steps of 0.1. What the combinations share is computed once, all of it stays in the store, and neither
+the outputs at their places nor pipeline.lock change. An interrupted sweep goes on where it was. Its
+run in MLflow has a child per combination; none of them becomes a version of the registered model.
+
+Examples:
+  segpipe sweep --set train.k=2..10 --set train.scaling=standard,log
+  segpipe sweep --set train.k=3..6 --profile robust --by davies_bouldin
+  segpipe sweep --set preprocess.returns=gross,net -o returns.csv";
+
+/// The arguments of `segpipe sweep`.
+#[derive(Debug, Args)]
+#[command(after_help = SWEEP_EXAMPLES)]
+pub struct SweepArguments {
+    /// A param and its values; may be given several times
+    #[arg(long = "set", value_name = "STAGE.PARAM[.KEY]=VALUES", required = true)]
+    pub sets: Vec<String>,
+    /// Lay a profile of the pipeline file under all combinations
+    #[arg(long, value_name = "NAME")]
+    pub profile: Option<String>,
+    /// The metric by which combinations are ranked
+    #[arg(long, value_name = "METRIC", default_value = "silhouette")]
+    pub by: String,
+    /// Stages that may run at once [default: as many as there are processors]
+    #[arg(long, value_name = "N", value_parser = count())]
+    pub jobs: Option<NonZeroUsize>,
+    /// Threads to compute with [default: `RAYON_NUM_THREADS`, else as many as there are processors]
+    #[arg(long, value_name = "N", value_parser = count())]
+    pub threads: Option<NonZeroUsize>,
+    /// Fail at once (exit code 4) where another run holds this project
+    #[arg(long)]
+    pub no_wait: bool,
+    /// Also write the table to a file, as CSV
+    #[arg(long, short, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Print one JSON object instead of the table
+    #[arg(long)]
+    pub json: bool,
+}
+
+const RUNS_EXAMPLES: &str = "\
+Runs are those that executed something, or went back to an earlier result; they are kept in
+artifacts/.outbox.
+
+Examples:
+  segpipe runs
+  segpipe runs --json | jq '.runs[] | select(.delivered == null)'";
+
+/// The arguments of `segpipe runs`.
+#[derive(Debug, Args)]
+#[command(after_help = RUNS_EXAMPLES)]
+pub struct RunsArguments {
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+const DIFF_EXAMPLES: &str = "\
+A run is named by the beginning of its key, its folder's name in artifacts/.outbox, `latest` or
+`latest~1` (the newest, or the one before it, that is no part of a sweep), or `HEAD`: the newest run
+that made everything which the pipeline.lock of git's HEAD names (without git, the one in the folder).
+
+Examples:
+  segpipe diff latest~1 latest
+  segpipe diff HEAD latest                 against what is committed
+  segpipe diff 3f2a 91c0 --json | jq .customers";
+
+/// The arguments of `segpipe diff`.
+#[derive(Debug, Args)]
+#[command(after_help = DIFF_EXAMPLES)]
+pub struct DiffArguments {
+    /// A run
+    #[arg(value_name = "A")]
+    pub first: String,
+    /// Another run
+    #[arg(value_name = "B")]
+    pub second: String,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
 }
 
 const GRAPH_EXAMPLES: &str = "\
@@ -435,6 +524,8 @@ mod tests {
             "segpipe run --set",
             "segpipe simulate --customers 5",
             "segpipe predict in.csv",
+            "segpipe sweep",
+            "segpipe diff latest",
             "segpipe graph --format png",
             "segpipe serve --bundle a --model-uri models:/a@b",
             "segpipe serve --model-uri shop",

@@ -6,6 +6,7 @@
 pub mod args;
 mod bundle;
 mod check;
+mod diff;
 mod export;
 mod failure;
 mod graph;
@@ -16,6 +17,7 @@ mod predict;
 mod printer;
 mod project;
 mod run;
+mod runs;
 mod schema;
 mod serve;
 mod sheet;
@@ -24,6 +26,7 @@ mod signals;
 mod simulate;
 mod stages;
 mod status;
+mod sweep;
 mod threads;
 mod trace;
 mod tracking;
@@ -90,6 +93,9 @@ fn dispatch(arguments: Arguments, printer: Printer) -> Ending {
     match arguments.command {
         Command::Run(arguments) => run::run(&around, &arguments),
         Command::Push(arguments) => tracking::push(&around, &arguments),
+        Command::Sweep(arguments) => sweep::sweep(&around, &arguments),
+        Command::Runs(arguments) => runs::runs(&around, &arguments),
+        Command::Diff(arguments) => diff::diff(&around, &arguments),
         Command::Status(arguments) => status::status(&around, &arguments),
         Command::Check(overriding) => check::check(&around, &overriding),
         Command::Graph(arguments) => graph::graph(&around, &arguments),

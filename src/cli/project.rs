@@ -59,7 +59,8 @@ pub(super) fn shown(path: &Path) -> PathBuf {
     path.strip_prefix(current).unwrap_or(path).to_owned()
 }
 
-fn of_spec(error: &SpecError) -> Failure {
+/// The failure of a pipeline file that cannot be used.
+pub(super) fn of_spec(error: &SpecError) -> Failure {
     let failure = Failure { hint: error.hint(), ..Failure::new(USAGE, error.to_string()) };
     match std::error::Error::source(error) {
         Some(cause) => failure.caused_by(cause),

@@ -89,7 +89,20 @@ impl Tracking {
 
     /// Tries to deliver a run that was sealed; returns the exit code that the process is to have.
     pub(super) fn after(&self, run: &RunFinished, printer: Printer, is_interrupted: &Arc<AtomicBool>) -> u8 {
-        let Some(entry) = &run.outbox else { return run.exit_code };
+        match &run.outbox {
+            Some(entry) => self.after_sealing(entry, run.exit_code, printer, is_interrupted),
+            None => run.exit_code,
+        }
+    }
+
+    /// The same for an entry, of a process that would end with `exit_code`.
+    pub(super) fn after_sealing(
+        &self,
+        entry: &Path,
+        exit_code: u8,
+        printer: Printer,
+        is_interrupted: &Arc<AtomicBool>,
+    ) -> u8 {
         // Whoever interrupted the run meant the run; one more signal ends this too.
         let was_interrupted = is_interrupted.load(Ordering::Relaxed);
         let stop = if was_interrupted { Arc::default() } else { Arc::clone(is_interrupted) };
@@ -99,12 +112,12 @@ impl Tracking {
         let error = match (&outcome, Receipt::read(entry)) {
             (_, Ok(Some(receipt))) => {
                 self.tell_delivered(printer, &receipt);
-                return run.exit_code;
+                return exit_code;
             }
             (Err(error), _) => Some(error),
             (Ok(pushed), _) => pushed.error(),
         };
-        self.tell_undelivered(printer, error, is_chosen, run.exit_code, entry)
+        self.tell_undelivered(printer, error, is_chosen, exit_code, entry)
     }
 
     /// Whether somebody named the server is known even where it does not answer.

@@ -11,9 +11,9 @@ use segpipe_stages::contract::{
 };
 
 use super::schedule::Results;
-use super::session::Session;
+use super::session::{Reach, Session};
 use super::update::StageResult;
-use super::{Failure, RunReport, exit_code};
+use super::{Computed, Failure, RunReport, exit_code};
 use crate::crash;
 use crate::event::{Event, Outcome, RunFinished};
 use crate::lock::Lock;
@@ -25,10 +25,7 @@ pub(super) fn close(session: &Session, mut results: Results) -> RunReport {
     let is_complete = results.values().all(|result| !matches!(result.outcome, Outcome::Failed | Outcome::Skipped));
     let lock_differences = settle_lock(session, &results, is_complete, &mut failures);
     let outbox = seal(session, &results, &failures);
-    session.remembered.save(&session.store.temporary_path("remembered"));
-    if let Err(error) = session.store.clean() {
-        session.note(None, NoteLevel::Warning, format!("temporary files are left behind: {error}"));
-    }
+    tidy(session);
     let code = run_exit_code(session, &failures, &lock_differences);
     for difference in &lock_differences {
         session.emit(Event::LockDiffers { difference: difference.clone() });
@@ -42,6 +39,21 @@ pub(super) fn close(session: &Session, mut results: Results) -> RunReport {
     };
     session.emit(Event::RunFinished(finished.clone()));
     RunReport { finished, failures, lock_differences }
+}
+
+/// Ends a run that reaches no further than the store.
+pub(super) fn hand_over(session: &Session, mut results: Results) -> Computed {
+    let failures = take_failures(session, &mut results);
+    tidy(session);
+    Computed { stages: finished_stages(session, &results), failures, is_interrupted: session.is_cancelled() }
+}
+
+/// Keeps what was remembered, and nothing temporary.
+fn tidy(session: &Session) {
+    session.remembered.save(&session.store.temporary_path("remembered"));
+    if let Err(error) = session.store.clean() {
+        session.note(None, NoteLevel::Warning, format!("temporary files are left behind: {error}"));
+    }
 }
 
 fn take_failures(session: &Session, results: &mut Results) -> Vec<Failure> {
@@ -168,8 +180,6 @@ fn finished_run(session: &Session, results: &Results, failures: &[Failure]) -> F
     } else {
         RunStatus::Failed
     };
-    let stages = session.pipeline.stages.iter();
-    let finished = |stage: &PipelineStage| Some(finished_stage(session, stage, results.get(&stage.name)?));
     FinishedRun {
         status,
         started_ms: session.began_at.as_millisecond(),
@@ -178,14 +188,21 @@ fn finished_run(session: &Session, results: &Results, failures: &[Failure]) -> F
         directory: session.pipeline.directory.clone(),
         file: session.pipeline.file.clone(),
         stale_upstream: session.has_stale_upstream,
-        stages: stages.filter_map(finished).collect(),
+        stages: finished_stages(session, results),
     }
+}
+
+fn finished_stages(session: &Session, results: &Results) -> Vec<FinishedStage> {
+    let finished = |stage: &PipelineStage| Some(finished_stage(session, stage, results.get(&stage.name)?));
+    session.pipeline.stages.iter().filter_map(finished).collect()
 }
 
 fn finished_stage(session: &Session, stage: &PipelineStage, result: &StageResult) -> FinishedStage {
     let output = |(name, recorded): (&String, &crate::store::records::RecordedOutput)| {
-        let place = stage.outputs.get(name.as_str())?;
-        let path = session.store.project().join(place);
+        let path = match session.reach {
+            Reach::Project => session.store.project().join(stage.outputs.get(name.as_str())?),
+            Reach::Store => session.store.object_path(recorded.digest),
+        };
         Some((name.clone(), InputFile { path, digest: recorded.digest.to_string() }))
     };
     FinishedStage {

@@ -101,15 +101,14 @@ fn keep_outputs(
     directory: &Path,
     rows: &BTreeMap<&'static str, u64>,
 ) -> Result<BTreeMap<String, RecordedOutput>, StageError> {
-    let mut kept = BTreeMap::new();
-    for output in stage.stage.outputs() {
+    let keep = |output: &Output| {
         let path = directory.join(output.path);
         let is_there = if output.kind == OutputKind::Directory { path.is_dir() } else { path.is_file() };
         if !is_there {
             return Err(StageError::bug(format!("stage `{}` did not write its output `{}`", stage.name, output.name)));
         }
         let digest = session.store.keep(&path, output.kind)?;
-        kept.insert(output.name.to_owned(), RecordedOutput { digest, rows: rows.get(output.name).copied() });
-    }
-    Ok(kept)
+        Ok((output.name.to_owned(), RecordedOutput { digest, rows: rows.get(output.name).copied() }))
+    };
+    Ok(files::side_by_side(stage.stage.outputs(), keep)?.into_iter().collect())
 }

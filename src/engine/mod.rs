@@ -1,9 +1,10 @@
 //! Brings a pipeline up to date: judges every stage, runs what is stale, restores what is known, keeps every result.
 //!
-//! For: `segpipe run`. Not for: printing (it emits events) or knowing any stage by name. Called by: `cli`.
+//! For: `segpipe run`, `segpipe sweep`. Not for: printing (it emits events) or knowing any stage by name. Called by: `cli`.
 //!
 //! [`run`] takes the project, lets [`schedule`] start stages as their inputs become known, and closes the run
-//! ([`closing`]). One stage at a time is the business of [`update`], which executes with [`execute`].
+//! ([`closing`]). One stage at a time is the business of [`update`], which executes with [`execute`]. [`compute`] does
+//! the same in the store alone, for studies.
 
 mod closing;
 mod execute;
@@ -17,7 +18,7 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use segpipe_stages::contract::{Fault, SourceResolver, StageError, StageFault, Tracker};
+use segpipe_stages::contract::{Fault, FinishedStage, SourceResolver, StageError, StageFault, Tracker};
 
 use crate::event::{EventSink, RunFinished};
 use crate::graph::{Selection, UnknownStage};
@@ -27,6 +28,8 @@ use crate::plan::preview::Preview;
 use crate::spec::pipeline::Pipeline;
 use crate::store::remembered::Remembered;
 use crate::store::{Store, StoreError};
+
+use session::{Reach, Session};
 
 /// How a run is to be done.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -70,6 +73,18 @@ pub struct RunReport {
     pub failures: Vec<Failure>,
     /// How the results differ from pipeline.lock, where that was asked for.
     pub lock_differences: Vec<String>,
+}
+
+/// What [`compute`] gives.
+#[derive(Debug)]
+pub struct Computed {
+    /// Every stage, in order. The paths of its outputs are those of objects in the store; that of a directory's is its
+    /// tree object.
+    pub stages: Vec<FinishedStage>,
+    /// The stages that failed, in order.
+    pub failures: Vec<Failure>,
+    /// Whether it was interrupted.
+    pub is_interrupted: bool,
 }
 
 /// A stage that failed.
@@ -148,9 +163,23 @@ pub const fn exit_code(fault: Fault) -> u8 {
 /// # Errors
 /// [`EngineError`] where the run cannot begin. Stages that fail are in the report.
 pub fn run(pipeline: Pipeline, options: RunOptions, ports: Ports) -> Result<RunReport, EngineError> {
-    let session = Arc::new(session::Session::begin(pipeline, options, ports)?);
+    let session = Arc::new(Session::begin(Reach::Project, pipeline, options, ports)?);
     let results = schedule::run(&session)?;
     Ok(closing::close(&session, results))
+}
+
+/// Computes all of `pipeline` in the store alone: no output is placed, no result becomes the current one, pipeline.lock
+/// stays as it is and nothing is sealed. What was computed before, by this or by [`run`], is taken from the store; what
+/// is computed now is there for the next [`run`]. Stages may be variants of each other under names of their own.
+/// Blocking; starts its own threads. The selection and `is_locked` of the options have no meaning here.
+///
+/// # Errors
+/// [`EngineError`] where it cannot begin. Stages that fail are in the report.
+pub fn compute(pipeline: Pipeline, options: &RunOptions, ports: Ports) -> Result<Computed, EngineError> {
+    let options = RunOptions { selection: Selection::default(), is_locked: false, ..options.clone() };
+    let session = Arc::new(Session::begin(Reach::Store, pipeline, options, ports)?);
+    let results = schedule::run(&session)?;
+    Ok(closing::hand_over(&session, results))
 }
 
 /// What [`run`] would do; touches nothing.

@@ -21,8 +21,18 @@ use crate::store::Store;
 use crate::store::holder::Holding;
 use crate::store::remembered::Remembered;
 
+/// How far the results of a run reach.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reach {
+    /// To the outputs' places, and on to pipeline.lock and the tracker.
+    Project,
+    /// Into the store and no further.
+    Store,
+}
+
 /// One run.
 pub(super) struct Session {
+    pub(super) reach: Reach,
     pub(super) pipeline: Pipeline,
     pub(super) options: RunOptions,
     pub(super) ports: Ports,
@@ -40,7 +50,12 @@ pub(super) struct Session {
 
 impl Session {
     /// Checks the selection, takes the project and clears away what dead runs left.
-    pub(super) fn begin(pipeline: Pipeline, options: RunOptions, ports: Ports) -> Result<Self, EngineError> {
+    pub(super) fn begin(
+        reach: Reach,
+        pipeline: Pipeline,
+        options: RunOptions,
+        ports: Ports,
+    ) -> Result<Self, EngineError> {
         let (began, began_at) = (Instant::now(), Timestamp::now());
         let selected = options.selection.stages(&pipeline)?.into_iter().map(String::from).collect();
         let store = Store::new(&pipeline.directory);
@@ -53,6 +68,7 @@ impl Session {
         let threads = OnceLock::new();
         let has_stale_upstream = false;
         let mut session = Self {
+            reach,
             pipeline,
             options,
             ports,

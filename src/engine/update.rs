@@ -8,20 +8,20 @@ use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
-use segpipe_stages::contract::{Fault, NoteLevel, SourceOrigin, StageError};
+use segpipe_stages::contract::{Fault, NoteLevel, Output, SourceOrigin, StageError};
 
 use super::execute;
 use super::listener::Listener;
 use super::schedule::Results;
-use super::session::Session;
+use super::session::{Reach, Session};
 use crate::digest::Digest;
 use crate::event::{Event, Outcome, OutputFact, StageFinished};
 use crate::fingerprint::Document;
 use crate::plan::judge::Judgement;
 use crate::plan::sources::WitnessedSources;
 use crate::spec::pipeline::{Pipeline, PipelineStage};
-use crate::store::StoreError;
 use crate::store::records::{Record, RecordedOutput};
+use crate::store::{StoreError, files};
 
 /// How often a stage is run again because a source changed under it.
 const ATTEMPTS: usize = 3;
@@ -162,7 +162,7 @@ impl Update<'_> {
     /// One try; none where a source changed while the stage ran, so that its result belongs to no content known.
     fn attempt(&self, sources: &WitnessedSources) -> Result<Option<StageResult>, StageError> {
         let document = Document::new(self.stage, &self.inputs, &sources.sources);
-        let reason = match self.session.judge().judge(self.stage, &document)? {
+        let reason = match self.judge(&document)? {
             Judgement::Stale { reason } => reason,
             _ if self.session.options.is_forced => "forced".to_owned(),
             Judgement::Fresh(record) => return self.finish(Outcome::Cached, None, record).map(Some),
@@ -176,6 +176,13 @@ impl Update<'_> {
             },
         };
         self.execute(&document, sources, reason)
+    }
+
+    fn judge(&self, document: &Document) -> Result<Judgement, StoreError> {
+        match self.session.reach {
+            Reach::Project => self.session.judge().judge(self.stage, document),
+            Reach::Store => self.session.judge().judge_kept(self.stage, document),
+        }
     }
 
     fn execute(
@@ -192,26 +199,36 @@ impl Update<'_> {
             self.session.note(Some(&self.stage.name), NoteLevel::Warning, text);
             return Ok(None);
         };
-        self.restore(&record)?;
-        self.session.store.set_current(&self.stage.name, record.fingerprint)?;
+        if self.session.reach == Reach::Project {
+            self.restore(&record)?;
+        }
+        self.note_current(&record)?;
         Ok(Some(StageResult::of_record(Outcome::Ran, Some(reason), record)))
+    }
+
+    /// Notes which result is at the outputs' places, where the run reaches them.
+    fn note_current(&self, record: &Record) -> Result<(), StoreError> {
+        match self.session.reach {
+            Reach::Project => self.session.store.set_current(&self.stage.name, record.fingerprint),
+            Reach::Store => Ok(()),
+        }
     }
 
     /// Puts every output whose place shows something else back.
     fn restore(&self, record: &Record) -> Result<(), StoreError> {
         let present = self.session.judge().present(self.stage)?;
-        for port in self.stage.stage.outputs() {
-            let Some(output) = record.outputs.get(port.name) else { continue };
-            if present[port.name] != Some(output.digest) {
+        let place = |port: &Output| match record.outputs.get(port.name) {
+            Some(output) if present[port.name] != Some(output.digest) => {
                 let place = self.session.store.project().join(&self.stage.outputs[port.name]);
-                self.session.store.place(output.digest, port.kind, &place)?;
+                self.session.store.place(output.digest, port.kind, &place)
             }
-        }
-        Ok(())
+            _ => Ok(()),
+        };
+        files::side_by_side(self.stage.stage.outputs(), place).map(drop)
     }
 
     fn finish(&self, outcome: Outcome, reason: Option<String>, record: Record) -> Result<StageResult, StageError> {
-        self.session.store.set_current(&self.stage.name, record.fingerprint)?;
+        self.note_current(&record)?;
         for note in &record.notes {
             self.session.emit(Event::Noted { stage: Some(self.stage.name.clone()), note: note.clone() });
         }

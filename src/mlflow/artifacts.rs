@@ -48,12 +48,7 @@ pub(super) struct Kept {
 /// Copies everything of `run` that exists into `files`, a new folder. The copies are not yet durable then.
 pub(super) fn keep(run: &FinishedRun, files: &Path) -> Kept {
     let mut kept = Kept::default();
-    for (path, output) in ARTIFACTS {
-        let Some((stage, output)) = find(run, output) else { continue };
-        let Some(file) = stage.outputs.get(output) else { continue };
-        let is_kept = keep_output(&file.path, &file.digest, path, files);
-        kept.add(path, is_kept);
-    }
+    kept.add_outputs(run, files, |_| true);
     for (path, file) in [("pipeline.yaml", run.file.clone()), ("pipeline.lock", Lock::path(&run.file))] {
         if file.is_file() {
             kept.add(path, keep_text(&file, path, files));
@@ -63,7 +58,25 @@ pub(super) fn keep(run: &FinishedRun, files: &Path) -> Kept {
     kept
 }
 
+/// The same for a run of a sweep: its tables and its report. It has no files of a model, because it is a study; and
+/// pipeline.lock is not its own.
+pub(super) fn keep_tables(run: &FinishedRun, files: &Path) -> Kept {
+    let mut kept = Kept::default();
+    kept.add_outputs(run, files, |path| path.starts_with("tables/") || path == "report.html");
+    kept.add("pipeline.yaml", keep_text(&run.file, "pipeline.yaml", files));
+    kept.artifacts.sort();
+    kept
+}
+
 impl Kept {
+    fn add_outputs(&mut self, run: &FinishedRun, files: &Path, is_wanted: impl Fn(&str) -> bool) {
+        for (path, output) in ARTIFACTS.into_iter().filter(|(path, _)| is_wanted(path)) {
+            let Some((stage, output)) = find(run, output) else { continue };
+            let Some(file) = stage.outputs.get(output) else { continue };
+            self.add(path, keep_output(&file.path, &file.digest, path, files));
+        }
+    }
+
     fn add(&mut self, path: &str, result: io::Result<Vec<Artifact>>) {
         match result {
             Ok(artifacts) => self.artifacts.extend(artifacts),

@@ -11,7 +11,7 @@ use segpipe_stages::track::TrackParams;
 use serde_json::{Map, Value, json};
 
 use super::client::Client;
-use super::entry::{Entry, FILES};
+use super::entry::{Entry, FILES, SweepPart};
 use super::error::DeliveryError;
 use super::receipt::Receipt;
 use super::registration::{Known, Registration};
@@ -23,6 +23,9 @@ use super::wire::{Experiment, Metric, Pair, RunInfo};
 const STAGES: &str = "segpipe/stages.json";
 /// Values that were cut, whole.
 const WHOLE: &str = "segpipe/whole_values.json";
+
+/// MLflow's tag of a run that belongs to another.
+const PARENT: &str = "mlflow.parentRunId";
 
 /// How often something that the server says is there, and does not show, is looked for.
 const LOOKS: u32 = 20;
@@ -58,11 +61,12 @@ impl Delivery<'_> {
         }
         let name = self.experiment_name(&params);
         let experiment = self.experiment(&name).await?;
-        let run = self.run(&experiment).await?;
+        let parent = self.parent(&experiment, &name).await?;
+        let run = self.run(&experiment, parent.as_ref()).await?;
         let shelf = self.shelf(&run.artifact_uri, &name)?;
         self.begin_files(&shelf, &run, &name).await?;
         let known = registration.log(&run).await?;
-        self.log(&run, known.as_ref()).await?;
+        self.log(&run, known.as_ref(), parent).await?;
         self.send_files(&shelf).await?;
         let model = match &known {
             Some(known) => Some(registration.register(&run, known).await?),
@@ -100,17 +104,26 @@ impl Delivery<'_> {
         Ok(experiment)
     }
 
-    async fn run(&self, experiment: &Experiment) -> Result<RunInfo, DeliveryError> {
+    /// The tag that makes a run the child of its sweep's, which is searched by its key like any other.
+    async fn parent(&self, experiment: &Experiment, name: &str) -> Result<Option<Pair>, DeliveryError> {
+        let Some(SweepPart::Child { parent, .. }) = &self.entry.sweep else { return Ok(None) };
+        let missing = || DeliveryError::NoParent { key: parent.clone(), experiment: name.to_owned() };
+        let found = self.find_run(&experiment.id, parent).await?.ok_or_else(missing)?;
+        Ok(Some(Pair::new(PARENT, found.run_id)))
+    }
+
+    async fn run(&self, experiment: &Experiment, parent: Option<&Pair>) -> Result<RunInfo, DeliveryError> {
         let (id, name) = (&experiment.id, &self.statement.run_name);
-        let tags = Statement::birth_tags(self.entry);
-        let find = async || self.find_run(id).await;
+        let mut tags = Statement::birth_tags(self.entry);
+        tags.extend(parent.cloned());
+        let find = async || self.find_run(id, &self.entry.key).await;
         let create = async || self.client.create_run(id, name, self.entry.started_ms, &tags).await.map(Some);
         found_or_created(self.client, find, create).await
     }
 
-    /// The entry's run; of several, which only a lost answer can leave, the one that is complete.
-    async fn find_run(&self, experiment_id: &str) -> Result<Option<RunInfo>, DeliveryError> {
-        let mut runs = self.client.runs_with(experiment_id, RUN_KEY, &self.entry.key).await?;
+    /// The run of an entry; of several, which only a lost answer can leave, the one that is complete.
+    async fn find_run(&self, experiment_id: &str, key: &str) -> Result<Option<RunInfo>, DeliveryError> {
+        let mut runs = self.client.runs_with(experiment_id, RUN_KEY, key).await?;
         runs.sort_by(|a, b| (a.status == "RUNNING", &a.run_id).cmp(&(b.status == "RUNNING", &b.run_id)));
         let found = runs.into_iter().next();
         if let Some(found) = &found {
@@ -143,8 +156,10 @@ impl Delivery<'_> {
     }
 
     /// Params, metrics, tags, dataset. The figures of quality are also those of the model.
-    async fn log(&self, run: &RunInfo, known: Option<&Known>) -> Result<(), DeliveryError> {
+    async fn log(&self, run: &RunInfo, known: Option<&Known>, parent: Option<Pair>) -> Result<(), DeliveryError> {
         let Statement { params, tags, dataset, .. } = self.statement;
+        // Once more, because a parent that was delivered anew is another run.
+        let tags: Vec<Pair> = tags.iter().cloned().chain(parent).collect();
         let mut metrics = self.statement.metrics.clone();
         if let Some((dataset, context)) = dataset {
             self.client.log_input(&run.run_id, dataset, context).await?;
@@ -157,7 +172,7 @@ impl Delivery<'_> {
                 metric.dataset_digest = dataset.as_ref().map(|(dataset, _)| dataset.digest.clone());
             }
         }
-        for batch in statement::batches(params, &metrics, tags) {
+        for batch in statement::batches(params, &metrics, &tags) {
             self.client.log_batch(&run.run_id, batch.params, batch.metrics, batch.tags).await?;
         }
         Ok(())

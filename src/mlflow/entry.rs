@@ -56,6 +56,9 @@ pub struct Entry {
     pub user: Option<String>,
     /// The state of the project's git repository, where it has one.
     pub git: Option<Git>,
+    /// Its place in a sweep; none for a run of the project itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sweep: Option<SweepPart>,
     /// Every planned stage, in order.
     pub stages: Vec<EntryStage>,
     /// The record of the result; none where the run did not get that far.
@@ -64,6 +67,28 @@ pub struct Entry {
     pub artifacts: Vec<Artifact>,
     /// What should be there and is not.
     pub missing: Vec<Missing>,
+}
+
+/// The place of a run in a sweep.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "role", rename_all = "snake_case")]
+pub enum SweepPart {
+    /// It stands for the whole sweep.
+    Parent {
+        /// What the sweep computed; an equal sweep is not told of twice.
+        identity: String,
+        /// How many combinations it has.
+        combinations: usize,
+    },
+    /// It is one combination.
+    Child {
+        /// Key of the run that stands for the whole.
+        parent: String,
+        /// Its number in the sweep, from 1.
+        combination: usize,
+        /// What was set, as `STAGE.PARAM=VALUE`.
+        sets: Vec<String>,
+    },
 }
 
 /// One stage of the run.
@@ -171,6 +196,22 @@ impl Entry {
         self.text_of("model", "identity")
     }
 
+    /// Every param as MLflow shows it: the facts, and every checked param of every stage as `stage.param`.
+    pub fn params(&self) -> impl Iterator<Item = (String, String)> {
+        let facts = self.facts("param").map(|fact| (fact.key.clone(), fact.text.clone().unwrap_or_default()));
+        let of_stage = |stage: &EntryStage| {
+            let name = stage.name.clone();
+            let pair = move |(param, value): (&String, &Value)| (format!("{name}.{param}"), written(value));
+            stage.params.iter().map(pair).collect::<Vec<_>>()
+        };
+        facts.chain(self.stages.iter().flat_map(of_stage))
+    }
+
+    /// A metric's number at its first step.
+    pub fn metric(&self, key: &str) -> Option<f64> {
+        self.facts("metric").find(|fact| fact.key == key)?.value
+    }
+
     /// The kept file that goes to `path`.
     pub fn artifact(&self, path: &str) -> Option<&Artifact> {
         self.artifacts.iter().find(|artifact| artifact.path == path)
@@ -179,6 +220,14 @@ impl Entry {
     /// The stage of a kind; the first where there are several.
     pub fn stage_of_kind(&self, kind: &str) -> Option<&EntryStage> {
         self.stages.iter().find(|stage| stage.kind == kind)
+    }
+}
+
+/// Text as it is, everything else as JSON.
+fn written(value: &Value) -> String {
+    match value {
+        Value::String(text) if !text.is_empty() => text.clone(),
+        other => other.to_string(),
     }
 }
 

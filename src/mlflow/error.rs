@@ -138,6 +138,14 @@ pub enum DeliveryError {
         /// Its id.
         id: String,
     },
+    /// The run that it belongs to is not there.
+    #[error("its sweep's run (key {key}) is not in experiment `{experiment}`")]
+    NoParent {
+        /// The key.
+        key: String,
+        /// The experiment.
+        experiment: String,
+    },
     /// Files of this experiment are kept where segpipe does not reach.
     #[error("files of experiment `{experiment}` are kept at `{location}`, {problem}")]
     Elsewhere {
@@ -225,6 +233,10 @@ impl DeliveryError {
             }
             Self::Unserved { .. } | Self::Bundle { .. } => {
                 "run the pipeline to its end and deliver it with `segpipe push`; or serve a folder with `--bundle`"
+            }
+            Self::NoParent { .. } => {
+                "a combination is delivered after its sweep: push again once that is there, or with `--verify` where it \
+                 was deleted on the server"
             }
             Self::NotMlflow { .. } => "check the address, its port and its path",
             _ => return None,

@@ -10,7 +10,7 @@ use std::str::FromStr;
 
 use segpipe_stages::deploy::bundle::{self, Bundle, BundleError};
 use segpipe_stages::deploy::manifest;
-use segpipe_stages::track;
+use segpipe_stages::model::identity;
 
 use super::client::Client;
 use super::destination::Destination;
@@ -132,7 +132,7 @@ async fn bundle_of(client: &Client, model: &ModelUri, version: &Version) -> Resu
 /// The version must be of the very model that was registered.
 fn check_identity(bundle: &Bundle, version: &Version, model: &ModelUri) -> Result<(), DeliveryError> {
     let digest = |path: &str| bundle.file(path).map(|content| blake3::hash(content).to_hex().to_string());
-    let found = digest("model.json").zip(digest("model.onnx")).map(|(json, onnx)| track::identity(&json, &onnx));
+    let found = digest("model.json").zip(digest("model.onnx")).map(|(json, onnx)| identity([&json, &onnx]));
     let registered = value_of(&version.tags, IDENTITY);
     match registered {
         None => Err(unserved(model, "it was not registered by segpipe")),

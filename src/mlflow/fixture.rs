@@ -18,6 +18,7 @@ pub(super) fn entry() -> Entry {
         key: KEY.to_owned(),
         status: RunStatus::Finished,
         is_return: false,
+        sweep: None,
         has_stale_upstream: false,
         started_ms: STARTED,
         ended_ms: STARTED + 1500,

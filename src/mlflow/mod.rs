@@ -34,6 +34,7 @@ mod scripted;
 mod secrets;
 mod shelf;
 mod statement;
+mod sweeps;
 #[cfg(test)]
 mod tests;
 mod transport;
@@ -41,12 +42,14 @@ mod wire;
 
 pub use artifacts::{Artifact, Missing};
 pub use destination::Destination;
-pub use entry::{ENTRY, Entry, EntryError, EntryStage, FILES, FORMAT, Fact, RECEIPT};
+pub use entry::{ENTRY, Entry, EntryError, EntryStage, FILES, FORMAT, Fact, RECEIPT, SweepPart};
 pub use error::DeliveryError;
 pub use fetch::{ModelUri, fetch, version_of};
 pub use model_files::MLFLOW as VERSION;
-pub use origin::Git;
+pub use origin::{Git, committed};
 pub use outbox::{Outbox, Waiting};
 pub use patience::Patience;
+pub use promotion::LESS_IS_BETTER;
 pub use push::{Pushed, Scope, Tried, push};
 pub use receipt::{ModelReceipt, Receipt};
+pub use sweeps::SweepRun;

@@ -51,6 +51,11 @@ pub(super) fn git(directory: &Path) -> Option<Git> {
     })
 }
 
+/// The text of the file `name` in `directory` as it is in the commit checked out; none where it is in none.
+pub fn committed(directory: &Path, name: &str) -> Option<String> {
+    ask(directory, &["show", &format!("HEAD:./{name}")])
+}
+
 /// What git answers; none where it fails or takes too long.
 fn ask(directory: &Path, arguments: &[&str]) -> Option<String> {
     let mut git = Command::new("git")
@@ -110,6 +115,7 @@ mod tests {
         assert_eq!(clean.branch.as_deref(), Some("main"));
         assert_eq!(clean.repository.as_deref(), Some("https://host/project.git"));
         assert!(!clean.is_dirty);
+        assert_eq!((committed(directory, "a").as_deref(), committed(directory, "b")), (Some("1"), None));
         std::fs::write(directory.join("untracked"), "1").unwrap();
         assert!(!git(directory).unwrap().is_dirty, "what git does not know is no change");
         std::fs::write(directory.join("a"), "2").unwrap();

@@ -18,7 +18,7 @@ use serde_json::Value;
 
 use crate::address;
 use crate::store::StoreError;
-use crate::store::files::{create_directory, rename_synced};
+use crate::store::files::{create_directory, rename_synced, side_by_side};
 
 use super::artifacts::{self, Kept, Missing};
 use super::entry::{ENTRY, Entry, EntryStage, FILES, FORMAT, Fact, RECEIPT};
@@ -26,9 +26,6 @@ use super::{origin, secrets};
 
 const TEMPORARY: &str = ".sealing-";
 const LOCK: &str = ".sealing.lock";
-
-/// Files that are made durable at once.
-const SYNCED_AT_ONCE: usize = 8;
 
 /// The entries of one project.
 #[derive(Debug, Clone)]
@@ -116,7 +113,7 @@ impl Outbox {
 impl Tracker for Outbox {
     fn seal(&self, run: &FinishedRun) -> Result<PathBuf, StageError> {
         let _turn = self.begin()?;
-        self.place(run, false)
+        self.place_run(run, false)
     }
 
     fn seal_return(&self, run: &FinishedRun) -> Result<Option<PathBuf>, StageError> {
@@ -125,24 +122,39 @@ impl Tracker for Outbox {
         if back_to.is_none() || self.last_identity()? == back_to {
             return Ok(None);
         }
-        self.place(run, true).map(Some)
+        self.place_run(run, true).map(Some)
     }
 }
 
 impl Outbox {
     /// One's turn, with nothing left behind by others.
-    fn begin(&self) -> Result<File, StageError> {
+    pub(super) fn begin(&self) -> Result<File, StageError> {
         create_directory(&self.directory)?;
         let turn = self.take_turn()?;
         self.remove_leftovers()?;
         Ok(turn)
     }
 
-    fn place(&self, run: &FinishedRun, is_return: bool) -> Result<PathBuf, StageError> {
+    fn place_run(&self, run: &FinishedRun, is_return: bool) -> Result<PathBuf, StageError> {
         let key = new_key(run);
+        self.place(run.started_ms, &key, |files| {
+            // A return sends no files: those of the result went with the run that made it.
+            let keep = || if is_return { Kept::default() } else { artifacts::keep(run, files) };
+            let (origin, kept) = rayon::join(|| (origin::user(), origin::git(&run.directory)), keep);
+            Ok(Entry { is_return, ..entry(run, &key, origin, kept) })
+        })
+    }
+
+    /// Makes an entry's folder: `fill` writes its files into the folder that it is given. Only in one's turn.
+    pub(super) fn place(
+        &self,
+        started_ms: i64,
+        key: &str,
+        fill: impl FnOnce(&Path) -> Result<Entry, StageError>,
+    ) -> Result<PathBuf, StageError> {
         let folder = self.directory.join(format!("{TEMPORARY}{}", &key[..8]));
-        let sealed = self.directory.join(format!("{}-{}", time_name(run.started_ms), &key[..8]));
-        let written = write(run, &folder, &key, is_return);
+        let sealed = self.directory.join(format!("{}-{}", time_name(started_ms), &key[..8]));
+        let written = write(&folder, fill);
         let placed = written.and_then(|()| Ok(rename_synced(&folder, &sealed)?));
         if let Err(error) = placed {
             let _ = std::fs::remove_dir_all(&folder);
@@ -151,9 +163,10 @@ impl Outbox {
         Ok(sealed)
     }
 
-    /// The model of the newest entry that has one; entries that cannot be read have none.
+    /// The model of the newest run of the project that has one; entries that cannot be read have none.
     fn last_identity(&self) -> Result<Option<String>, StoreError> {
         let entries = self.sealed()?.into_iter().rev().filter_map(|path| Entry::read(&path).ok());
+        let entries = entries.filter(|entry| entry.sweep.is_none());
         let mut identities = entries.filter_map(|entry| entry.model_identity().map(String::from));
         Ok(identities.next())
     }
@@ -165,14 +178,11 @@ fn identity(run: &FinishedRun) -> Option<String> {
     rows.into_iter().find(|fact| fact.kind == "model" && fact.key == "identity")?.text
 }
 
-/// Writes everything about `run` into the new folder `folder` and makes it durable.
-fn write(run: &FinishedRun, folder: &Path, key: &str, is_return: bool) -> Result<(), StageError> {
+/// Writes an entry, whose files `fill` writes, into the new folder `folder` and makes it durable.
+fn write(folder: &Path, fill: impl FnOnce(&Path) -> Result<Entry, StageError>) -> Result<(), StageError> {
     let files = folder.join(FILES);
     create_directory(&files)?;
-    // A return sends no files: those of the result went with the run that made it.
-    let keep = || if is_return { Kept::default() } else { artifacts::keep(run, &files) };
-    let (origin, kept) = rayon::join(|| (origin::user(), origin::git(&run.directory)), keep);
-    let entry = Entry { is_return, ..entry(run, key, origin, kept) };
+    let entry = fill(&files)?;
     let json = serde_json::to_string_pretty(&entry)
         .map_err(|error| StageError::bug(format!("the outbox entry cannot be written as JSON: {error}")))?;
     // Params and paths were cleaned one by one; this is for what stands in reasons and notes.
@@ -186,7 +196,7 @@ fn is_temporary(path: &Path) -> bool {
     path.is_dir() && path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(TEMPORARY.as_bytes()))
 }
 
-fn entry(
+pub(super) fn entry(
     run: &FinishedRun,
     key: &str,
     (user, git): (Option<String>, Option<origin::Git>),
@@ -198,6 +208,7 @@ fn entry(
         key: key.to_owned(),
         status: run.status,
         is_return: false,
+        sweep: None,
         has_stale_upstream: run.stale_upstream,
         started_ms: run.started_ms,
         ended_ms: run.ended_ms,
@@ -246,7 +257,7 @@ fn stage(stage: &FinishedStage) -> EntryStage {
 }
 
 /// A key that no other run has: 32 hexadecimal digits of what the run is and of chance.
-fn new_key(run: &FinishedRun) -> String {
+pub(super) fn new_key(run: &FinishedRun) -> String {
     let mut hasher = blake3::Hasher::new();
     hasher.update(format!("{}\n{}\n{}\n", run.started_ms, run.pipeline, std::process::id()).as_bytes());
     for _ in 0..2 {
@@ -271,17 +282,11 @@ fn size(path: &Path) -> io::Result<u64> {
     path.read_dir()?.map(|entry| size(&entry?.path())).sum()
 }
 
-/// Makes a folder and everything in it durable. Several at a time, because a disk makes many durable as fast as one.
+/// Makes a folder and everything in it durable.
 fn sync(folder: &Path) -> io::Result<()> {
     let mut paths = Vec::new();
     collect(folder, &mut paths)?;
-    let share = paths.len().div_ceil(SYNCED_AT_ONCE);
-    std::thread::scope(|scope| {
-        let sync = |path: &PathBuf| File::open(path)?.sync_all();
-        let threads = paths.chunks(share).map(|paths| scope.spawn(move || paths.iter().try_for_each(sync)));
-        let threads: Vec<_> = threads.collect();
-        threads.into_iter().try_for_each(|thread| thread.join().map_err(|_| io::Error::other("a thread died"))?)
-    })
+    side_by_side(&paths, |path| File::open(path)?.sync_all()).map(drop)
 }
 
 fn collect(folder: &Path, paths: &mut Vec<PathBuf>) -> io::Result<()> {

@@ -7,7 +7,7 @@ use segpipe_stages::track::{Promote, TrackParams};
 use super::entry::Entry;
 
 /// Metrics of which less is better.
-const LESS_IS_BETTER: [&str; 2] = ["davies_bouldin", "inertia"];
+pub const LESS_IS_BETTER: [&str; 2] = ["davies_bouldin", "inertia"];
 
 /// Facts that two models must share for their metrics to be comparable, by key of the record.
 pub(super) const COMPARED: [&str; 3] = ["data_policy", "scaling", "k"];

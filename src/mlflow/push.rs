@@ -4,6 +4,7 @@
 //! runtime, so it may be called from any thread that may block.
 
 use std::cell::Cell;
+use std::collections::BTreeSet;
 use std::fs::{File, TryLockError};
 use std::future::Future;
 use std::path::{Path, PathBuf};
@@ -16,7 +17,7 @@ use crate::store::StoreError;
 use super::client::Client;
 use super::delivery::Delivery;
 use super::destination::Destination;
-use super::entry::Entry;
+use super::entry::{Entry, SweepPart};
 use super::error::DeliveryError;
 use super::outbox::{Outbox, Waiting};
 use super::patience::Patience;
@@ -172,10 +173,15 @@ fn take_turn(outbox: &Outbox, limit: &Limit<'_>) -> Result<File, DeliveryError> 
 
 /// Takes the receipts of entries away whose run, or version, the server does not have.
 async fn withdraw_lost(outbox: &Outbox, client: &Client) -> Result<(), DeliveryError> {
+    let mut lost_sweeps = BTreeSet::new();
     for path in outbox.sealed()? {
         let Some(receipt) = Receipt::read(&path)? else { continue };
-        if !is_there(client, &receipt).await? {
+        let sweep = Entry::read(&path).ok().and_then(|entry| Some((entry.key, entry.sweep?)));
+        // The run of a sweep will be another one, and its combinations are to belong to that.
+        let is_orphan = matches!(&sweep, Some((_, SweepPart::Child { parent, .. })) if lost_sweeps.contains(parent));
+        if is_orphan || !is_there(client, &receipt).await? {
             Receipt::withdraw(&path)?;
+            lost_sweeps.extend(sweep.map(|(key, _)| key));
         }
     }
     Ok(())

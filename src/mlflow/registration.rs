@@ -53,9 +53,12 @@ pub(super) struct Registration<'a> {
 }
 
 impl Registration<'_> {
-    /// Logs the model and links it to the run. None where the run did not end well or its model is incomplete.
+    /// Logs the model and links it to the run. None where the run did not end well, its model is
+    /// incomplete, or it is part of a sweep.
     pub(super) async fn log(&self, run: &RunInfo) -> Result<Option<Known>, DeliveryError> {
-        let is_complete = self.entry.artifact(ONNX).is_some() && self.entry.status == RunStatus::Finished;
+        // A sweep is a study: none of its models becomes a version or moves an alias.
+        let is_own = self.entry.sweep.is_none();
+        let is_complete = is_own && self.entry.artifact(ONNX).is_some() && self.entry.status == RunStatus::Finished;
         let Some(identity) = self.entry.model_identity().filter(|_| is_complete) else { return Ok(None) };
         let known = match self.find_version(identity).await? {
             Some(version) => {

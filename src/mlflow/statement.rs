@@ -7,9 +7,9 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use segpipe_stages::contract::RunStatus;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::entry::{Entry, EntryStage};
+use super::entry::{Entry, SweepPart};
 use super::wire::{Dataset, Metric, Pair};
 
 /// Characters of a param's and a tag's value that MLflow keeps.
@@ -50,7 +50,10 @@ impl Statement {
         Self {
             run_name: run_name(entry),
             status: status(entry.status),
-            params: params(entry).map(|pair| cut(pair, "param", PARAM_CHARS, &mut whole)).collect(),
+            params: entry
+                .params()
+                .map(|(key, value)| cut(Pair::new(key, value), "param", PARAM_CHARS, &mut whole))
+                .collect(),
             metrics,
             tags: tags.into_iter().map(|pair| cut(pair, "tag", TAG_CHARS, &mut whole)).collect(),
             dataset: dataset(entry, &mut whole),
@@ -78,30 +81,12 @@ fn status(status: RunStatus) -> &'static str {
 /// What was modelled and how, or the pipeline's name; and what tells it from its neighbours.
 fn run_name(entry: &Entry) -> String {
     let fact = |key| entry.text_of("model", key);
-    let what = match (fact("scaling"), fact("k")) {
-        (Some(scaling), Some(k)) => format!("{scaling}-k{k}"),
+    let what = match (&entry.sweep, fact("scaling"), fact("k")) {
+        (Some(SweepPart::Parent { .. }), ..) => format!("sweep-{}", entry.pipeline),
+        (_, Some(scaling), Some(k)) => format!("{scaling}-k{k}"),
         _ => entry.pipeline.clone(),
     };
     format!("{what}-{}", entry.key.chars().take(8).collect::<String>())
-}
-
-/// The facts, and every checked param of every stage as `stage.param`.
-fn params(entry: &Entry) -> impl Iterator<Item = Pair> {
-    let facts = entry.facts("param").map(|fact| Pair::new(&fact.key, fact.text.as_deref().unwrap_or_default()));
-    let of_stage = |stage: &EntryStage| {
-        let name = stage.name.clone();
-        let pair = move |(param, value): (&String, &Value)| Pair::new(format!("{name}.{param}"), written(value));
-        stage.params.iter().map(pair).collect::<Vec<_>>()
-    };
-    facts.chain(entry.stages.iter().flat_map(of_stage))
-}
-
-/// Text as it is, everything else as JSON.
-fn written(value: &Value) -> String {
-    match value {
-        Value::String(text) if !text.is_empty() => text.clone(),
-        other => other.to_string(),
-    }
 }
 
 /// Metrics with the time at which the run ended, and the names of those that are not finite.
@@ -130,6 +115,10 @@ fn tags(entry: &Entry) -> Vec<Pair> {
     tag("segpipe.pipeline", &entry.pipeline);
     if let Some(file) = entry.artifact("pipeline.yaml") {
         tag("segpipe.pipeline_digest", &file.digest);
+    }
+    if let Some(SweepPart::Child { combination, sets, .. }) = &entry.sweep {
+        tag("segpipe.combination", &combination.to_string());
+        tag("segpipe.sets", &sets.join(" "));
     }
     if entry.has_stale_upstream {
         tag("segpipe.stale_upstream", "true");

@@ -59,6 +59,26 @@ impl Judge<'_> {
         Ok(Judgement::Restore { record, reason: change.unwrap_or(problem) })
     }
 
+    /// Judges by what the store holds alone, whatever is at the places: fresh where the result is known and intact.
+    ///
+    /// # Errors
+    /// Where something in the store cannot be read.
+    pub fn judge_kept(&self, stage: &PipelineStage, document: &Document) -> Result<Judgement, StoreError> {
+        let Some(record) = self.store.record(document.fingerprint())? else {
+            return Ok(Judgement::Stale { reason: "never computed here".to_owned() });
+        };
+        for port in stage.stage.outputs() {
+            let output = record.outputs.get(port.name);
+            let is_intact = output.map(|output| self.store.has_intact(output.digest, port.kind, self.remembered));
+            if !is_intact.transpose()?.unwrap_or(false) {
+                return Ok(Judgement::Stale {
+                    reason: format!("its kept output `{}` is missing or damaged", port.name),
+                });
+            }
+        }
+        Ok(Judgement::Fresh(record))
+    }
+
     /// The digests of the stage's outputs at their places, by output; none for what is missing.
     ///
     /// # Errors

@@ -99,7 +99,8 @@ proptest! {
             let read = reader::rows(form.to_string().as_bytes()).unwrap();
             prop_assert_eq!(bits(&read), bits(&rows), "{}", form);
         }
-        let lines: String = rows.iter().map(|[r, f, m]| format!("{m};{r};{f}\r\n")).collect();
+        let lines: Vec<String> = rows.iter().map(|[r, f, m]| format!("{m};{r};{f}\r\n")).collect();
+        let lines = lines.concat();
         let read = delimited::rows(format!("Monetary;recency;FREQUENCY\r\n{lines}").as_bytes()).unwrap();
         prop_assert_eq!(bits(&read), bits(&rows));
     }

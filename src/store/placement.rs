@@ -133,14 +133,14 @@ impl Store {
 
     fn copy_tree(&self, digest: Digest, destination: &Path) -> Result<(), StoreError> {
         files::create_directory(destination)?;
-        for (name, file) in self.tree(digest)?.files {
+        let copy = |(name, file): &(String, Digest)| {
             let path = destination.join(name);
             if let Some(parent) = path.parent() {
                 files::create_directory(parent)?;
             }
-            self.copy_verified(file, &path)?;
-        }
-        Ok(())
+            self.copy_verified(*file, &path)
+        };
+        files::side_by_side(&self.tree(digest)?.files, copy).map(drop)
     }
 
     fn copy_verified(&self, digest: Digest, to: &Path) -> Result<(), StoreError> {

@@ -64,12 +64,12 @@ impl Store {
     fn build_tree(
         &self,
         directory: &Path,
-        keep: impl Fn(&Path) -> Result<Digest, StoreError>,
+        keep: impl Fn(&Path) -> Result<Digest, StoreError> + Sync,
     ) -> Result<Digest, StoreError> {
-        let tree = scan(directory, keep)?;
-        let list = self.temporary_path("tree");
-        files::write_synced(&list, tree.to_text().as_bytes())?;
-        self.keep_file(&list)
+        let kept = files::side_by_side(&list(directory)?, |(name, path)| Ok((name.clone(), keep(path)?)))?;
+        let tree = self.temporary_path("tree");
+        files::write_synced(&tree, Tree { files: kept }.to_text().as_bytes())?;
+        self.keep_file(&tree)
     }
 
     /// Reads a tree object.
@@ -108,23 +108,28 @@ impl Store {
 /// # Errors
 /// Where something in it is neither file nor folder, or cannot be read.
 pub fn scan_present(directory: &Path, remembered: &Remembered) -> Result<Tree, StoreError> {
-    scan(directory, |path| remembered.digest(path).map_err(StoreError::file("read", path)))
+    let digest = |(name, path): (String, PathBuf)| {
+        let digest = remembered.digest(&path).map_err(StoreError::file("read", &path))?;
+        Ok((name, digest))
+    };
+    let files = list(directory)?.into_iter().map(digest);
+    Ok(Tree { files: files.collect::<Result<_, StoreError>>()? })
 }
 
-fn scan(directory: &Path, digest: impl Fn(&Path) -> Result<Digest, StoreError>) -> Result<Tree, StoreError> {
+/// Relative name and path of every file, sorted by name.
+fn list(directory: &Path) -> Result<Vec<(String, PathBuf)>, StoreError> {
     let mut paths = Vec::new();
     collect(directory, &mut paths)?;
-    let mut tree = Tree::default();
-    for path in paths {
-        let relative = path.strip_prefix(directory).unwrap_or(&path);
-        let is_plain = relative.to_str().is_some_and(|text| !text.contains('\n'));
-        let Some(name) = relative.to_str().filter(|_| is_plain) else {
-            return Err(StoreError::NotAFile { path: path.clone() });
-        };
-        tree.files.push((name.to_owned(), digest(&path)?));
-    }
-    tree.files.sort();
-    Ok(tree)
+    let named = |path: &PathBuf| {
+        let relative = path.strip_prefix(directory).unwrap_or(path);
+        match relative.to_str().filter(|text| !text.contains('\n')) {
+            Some(name) => Ok((name.to_owned(), path.clone())),
+            None => Err(StoreError::NotAFile { path: path.clone() }),
+        }
+    };
+    let mut files = paths.iter().map(named).collect::<Result<Vec<_>, StoreError>>()?;
+    files.sort();
+    Ok(files)
 }
 
 fn collect(directory: &Path, paths: &mut Vec<PathBuf>) -> Result<(), StoreError> {

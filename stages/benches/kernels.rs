@@ -4,6 +4,7 @@
 //! points are made by a formula that both sides compute (see `points`).
 
 use std::hint::black_box;
+use std::path::Path;
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use segpipe_stages::kernels::kmeans::{KMeans, fit};
@@ -34,9 +35,18 @@ fn kmeans(criterion: &mut Criterion) {
         for k in [4, 8] {
             let id = BenchmarkId::new(format!("k{k}"), n);
             group.bench_function(id, |bencher| bencher.iter(|| fit(black_box(&points), KMeans::new(k))));
+            note_inertia(&points, k);
         }
     }
     group.finish();
+}
+
+/// Leaves the inertia reached for `bench/kernels.py`: a quick fit that is a worse one would prove nothing.
+fn note_inertia(points: &[[f64; 3]], k: usize) {
+    let inertia = fit(points, KMeans::new(k)).map_or(f64::NAN, |clusters| clusters.inertia);
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("inertia-k{k}-{}", points.len()));
+    // Where it cannot be written the comparison says so.
+    let _ = std::fs::write(path, inertia.to_string());
 }
 
 fn exact_silhouette(criterion: &mut Criterion) {

@@ -8,8 +8,9 @@ use std::sync::Arc;
 
 use arrow_array::{ArrayRef, Int64Array, RecordBatch, StringArray};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
-use crate::schema;
+use crate::{model, schema};
 
 /// Version of manifest.json that this segpipe writes.
 pub const VERSION: u32 = 1;
@@ -22,6 +23,8 @@ pub const NAME: &str = "manifest.json";
 pub struct Manifest {
     /// Format of the file.
     pub version: u32,
+    /// What tells the bundle's model from all others, as a tracking server is told.
+    pub model_identity: String,
     /// Every other file, sorted by path.
     pub files: Vec<ManifestFile>,
 }
@@ -33,6 +36,8 @@ pub struct ManifestFile {
     pub path: String,
     /// blake3 of its content, hexadecimal.
     pub digest: String,
+    /// SHA-256 of it, for readers without blake3: the app, `sha256sum`.
+    pub sha256: String,
     /// Its size.
     pub bytes: u64,
 }
@@ -41,7 +46,8 @@ impl ManifestFile {
     /// The entry of a file with this content.
     pub fn of(path: &str, content: &[u8]) -> Self {
         let digest = blake3::hash(content).to_hex().to_string();
-        Self { path: path.to_owned(), digest, bytes: content.len() as u64 }
+        let sha256 = hexadecimal(&Sha256::digest(content));
+        Self { path: path.to_owned(), digest, sha256, bytes: content.len() as u64 }
     }
 
     /// Whether its path stays within the bundle.
@@ -52,11 +58,16 @@ impl ManifestFile {
 }
 
 impl Manifest {
-    /// The manifest of these files.
-    pub fn of(files: &BTreeMap<String, Vec<u8>>) -> Self {
+    /// The manifest of these files, of which the model is known by `model_digests`: model.json's and model.onnx's.
+    pub fn of(files: &BTreeMap<String, Vec<u8>>, model_digests: [&str; 2]) -> Self {
         let files = files.iter().map(|(path, content)| ManifestFile::of(path, content)).collect();
-        Self { version: VERSION, files }
+        Self { version: VERSION, model_identity: model::identity(model_digests), files }
     }
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    digits.filter_map(|digit| char::from_digit(u32::from(digit), 16)).collect()
 }
 
 /// The table `deploy.manifest`.
@@ -83,7 +94,8 @@ mod tests {
 
     #[test]
     fn a_digest_is_the_contents() {
-        let expected = "af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc112b7cc9a93cae41f3262";
-        assert_eq!(ManifestFile::of("empty", b"").digest, expected);
+        let file = ManifestFile::of("empty", b"");
+        assert_eq!(file.digest, "af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc112b7cc9a93cae41f3262");
+        assert_eq!(file.sha256, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
     }
 }

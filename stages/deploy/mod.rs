@@ -1,9 +1,10 @@
 //! The bundle: everything that an app or a service needs to say which segment a customer is in, in one folder.
 //!
-//! For: model files, segment cards, map, policy, model card, plots and a manifest with their digests; opening a bundle
-//! again; the rows of an export. Not for: serving or showing it. Called by: the orchestrator, the command line and
-//! the scoring service.
+//! For: model files, segment cards, map, policy, model card, plots, the app and a manifest with their digests; opening
+//! a bundle again; the rows of an export. Not for: serving or showing it. Called by: the orchestrator, the command line
+//! and the scoring service.
 
+mod app_files;
 pub mod bundle;
 pub mod cards;
 pub mod export;
@@ -94,7 +95,7 @@ impl Stage for Deploy {
     }
 
     fn summary(&self) -> &'static str {
-        "packs model, segments and model card into a bundle"
+        "packs model, segments, model card and app into a bundle"
     }
 
     fn inputs(&self) -> &'static [Input] {
@@ -121,7 +122,8 @@ impl Stage for Deploy {
         let results = Results::read(ctx)?;
         let mut files = copied(ctx, &ctx.params()?)?;
         files.extend(written(ctx, &results, &ctx.params()?)?);
-        let manifest = json("manifest.json", &Manifest::of(&files))?;
+        let digests = [&ctx.input("model_json")?.digest, &ctx.input("onnx")?.digest];
+        let manifest = json("manifest.json", &Manifest::of(&files, digests.map(String::as_str)))?;
         files.insert(manifest::NAME.to_owned(), manifest);
         write(&ctx.output("bundle")?, &files)?;
         let listed: Vec<ManifestFile> = files.iter().map(|(path, content)| ManifestFile::of(path, content)).collect();
@@ -134,7 +136,8 @@ impl Stage for Deploy {
 
 /// Files that go into the bundle as they are; of the plots those that are sharp at any size.
 fn copied(ctx: &StageContext<'_>, params: &DeployParams) -> Result<BTreeMap<String, Vec<u8>>, StageError> {
-    let mut files = BTreeMap::new();
+    let app = app_files::FILES.iter().map(|(path, content)| ((*path).to_owned(), content.to_vec()));
+    let mut files: BTreeMap<String, Vec<u8>> = app.collect();
     for (path, input) in [("model.onnx", "onnx"), ("model.json", "model_json")] {
         files.insert(path.to_owned(), read(&ctx.input(input)?.path)?);
     }

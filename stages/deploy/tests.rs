@@ -14,7 +14,8 @@ use super::*;
 
 const HOSTILE: &str = "</td><script>alert('1')</script>|\n# x ";
 
-const ALWAYS: [&str; 10] = [
+/// What every bundle holds beside the app, whose files `app_files` lists and tests.
+const RESULTS: [&str; 10] = [
     "manifest.json",
     "map.json",
     "model.json",
@@ -27,21 +28,49 @@ const ALWAYS: [&str; 10] = [
     "segments.json",
 ];
 
+/// The paths in every bundle, sorted.
+fn always() -> Vec<&'static str> {
+    let mut paths: Vec<&str> = RESULTS.into_iter().chain(app_files::FILES.map(|(path, _)| path)).collect();
+    paths.sort_unstable();
+    paths
+}
+
 #[test]
 fn a_bundle_holds_everything_and_its_manifest_the_digest_of_everything_else() {
     let fixture = Fixture::new(Setup::default());
     let (out, report) = fixture.run(&Deploy, &json!({})).unwrap();
-    assert_eq!(report.headline, "3 segments, 10 files");
+    assert_eq!(report.headline, "3 segments, 27 files");
     let files = files(&out.join("bundle"));
-    assert_eq!(files.keys().map(String::as_str).collect::<Vec<_>>(), ALWAYS);
+    assert_eq!(files.keys().map(String::as_str).collect::<Vec<_>>(), always());
     let manifest: Manifest = serde_json::from_slice(&files["manifest.json"]).unwrap();
-    assert_eq!(manifest.files.len(), 9);
+    assert_eq!(manifest.files.len(), 26);
     for file in &manifest.files {
         assert_eq!(file.digest, blake3::hash(&files[&file.path]).to_hex().to_string(), "{}", file.path);
     }
     let (table, facts) = table::read(&out.join("manifest.parquet"), &schema::manifest()).unwrap();
-    assert_eq!(column::<StringArray>(&table, "path").iter().flatten().collect::<Vec<_>>(), ALWAYS);
+    assert_eq!(column::<StringArray>(&table, "path").iter().flatten().collect::<Vec<_>>(), always());
     assert_eq!(facts["data_source"], "file");
+}
+
+#[test]
+fn a_bundle_brings_the_app_and_what_it_runs_on() {
+    let fixture = Fixture::new(Setup::default());
+    let (out, _) = fixture.run(&Deploy, &json!({})).unwrap();
+    let bundle = open(&out.join("bundle")).unwrap();
+    let text = |path: &str| std::str::from_utf8(bundle.file(path).unwrap()).unwrap();
+    assert!(text("app/app.py").contains("st.navigation"));
+    assert!(text("requirements.txt").contains("streamlit=="));
+}
+
+#[test]
+fn the_manifest_names_the_model_as_a_tracking_server_is_told() {
+    let fixture = Fixture::new(Setup::default());
+    let (out, _) = fixture.run(&Deploy, &json!({})).unwrap();
+    let files = files(&out.join("bundle"));
+    let manifest: Manifest = serde_json::from_slice(&files["manifest.json"]).unwrap();
+    let digest = |path: &str| blake3::hash(&files[path]).to_hex().to_string();
+    let both = format!("{}\n{}", digest("model.json"), digest("model.onnx"));
+    assert_eq!(manifest.model_identity, blake3::hash(both.as_bytes()).to_hex()[..32]);
 }
 
 #[test]
@@ -72,13 +101,13 @@ fn an_opened_bundle_gives_model_cards_policy_and_a_digest_of_the_whole() {
     assert_eq!(bundle.card(2).unwrap().name, "Segment of customers number 2");
     let manifest = std::fs::read(out.join("bundle/manifest.json")).unwrap();
     assert_eq!(bundle.digest, blake3::hash(&manifest).to_hex().to_string());
-    assert_eq!(bundle.paths().count(), 9);
+    assert_eq!(bundle.paths().count(), 26);
 }
 
 #[test]
 fn a_bundle_with_any_changed_or_missing_file_is_refused() {
     let fixture = Fixture::new(Setup::default());
-    for name in ALWAYS {
+    for name in always() {
         let (out, _) = fixture.run(&Deploy, &json!({})).unwrap();
         let (folder, path) = (out.join("bundle"), out.join("bundle").join(name));
         let mut content = std::fs::read(&path).unwrap();

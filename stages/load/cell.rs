@@ -37,7 +37,7 @@ impl Cell<'_> {
     pub(super) fn is_blank(&self) -> bool {
         match self {
             Self::Empty => true,
-            Self::Text(text) => text.trim().is_empty(),
+            Self::Text(text) => trimmed(text).is_empty(),
             _ => false,
         }
     }
@@ -71,9 +71,18 @@ impl Cell<'_> {
             Self::Integer(value) => numbers::rescale(i128::from(*value), 0, scale),
             Self::Float(value) => numbers::read_float(*value, scale),
             Self::Decimal(value, digits) => numbers::rescale(*value, i32::from(*digits), scale),
-            Self::Text(text) => numbers::read(text.trim(), mark, scale),
+            Self::Text(text) => numbers::read(trimmed(text), mark, scale),
             Self::Empty | Self::Time(_) | Self::BadTime(_) => Err(NOT_A_NUMBER),
         }
+    }
+}
+
+/// A text without the spaces around it. Nearly all begin and end with a letter or digit, which is seen at once.
+pub(super) fn trimmed(text: &str) -> &str {
+    match text.as_bytes() {
+        [] => text,
+        [first, .., last] if first.is_ascii_graphic() && last.is_ascii_graphic() => text,
+        _ => text.trim(),
     }
 }
 
@@ -113,6 +122,13 @@ mod tests {
         assert_eq!(Cell::Time(0).text().unwrap(), "1970-01-01 00:00:00");
         assert_eq!(Cell::Float(f64::NAN).text(), None);
         assert_eq!(Cell::Float(f64::NAN).quoted(), "NaN");
+    }
+
+    #[test]
+    fn texts_lose_the_spaces_of_any_alphabet_around_them() {
+        for text in ["", " ", "a", "ab", " a", "a ", "\u{a0}a b\u{3000}", "é ", "\u{2003}", "é", "-1", "\t\"x\"\r"] {
+            assert_eq!(trimmed(text), text.trim(), "{text:?}");
+        }
     }
 
     #[test]

@@ -14,7 +14,7 @@ use arrow_schema::{ArrowError, DataType, Field};
 use crate::problems::{NOT_A_DATE, ROW, WRONG_WIDTH};
 use crate::schema;
 
-use super::cell::{Cell, quoted};
+use super::cell::{Cell, quoted, trimmed};
 use super::columns::Mapping;
 use super::dates::{self, Parts};
 use super::dialect::{Dialect, Evidence};
@@ -210,8 +210,8 @@ impl<'a> RowsBuilder<'a> {
         let text = if cell.is_blank() { None } else { cell.text() };
         let text = text.as_deref().map(|text| match column {
             Column::Description => text,
-            Column::Customer | Column::Invoice => without_decimal(text.trim(), self.dialect.mark),
-            _ => text.trim(),
+            Column::Customer | Column::Invoice => without_decimal(trimmed(text), self.dialect.mark),
+            _ => trimmed(text),
         });
         let is_someone = |text: &&str| column != Column::Customer || !NOBODY.contains(text);
         self.texts[index].append_option(text.filter(is_someone));
@@ -222,7 +222,7 @@ impl<'a> RowsBuilder<'a> {
             return None;
         }
         if let Cell::Text(text) = cell {
-            self.evidence.see_number(text.trim());
+            self.evidence.see_number(trimmed(text));
         }
         match cell.number(self.dialect.mark, scale) {
             Ok(scaled) => {
@@ -243,7 +243,7 @@ impl<'a> RowsBuilder<'a> {
         let moment = match cell {
             Cell::Time(micros) => Some(*micros),
             Cell::BadTime(_) => None,
-            other => other.text().and_then(|text| self.written_moment(text.trim())),
+            other => other.text().and_then(|text| self.written_moment(trimmed(&text))),
         };
         if moment.is_some() {
             self.counts.dates_read += 1;

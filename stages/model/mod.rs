@@ -21,6 +21,15 @@ pub const KMEANS: &str = "kmeans";
 /// [`Model::algorithm`] of a mixture of normal distributions.
 pub const GAUSSIAN_MIXTURE: &str = "gaussian_mixture";
 
+/// Characters of [`identity`]: as many as a tracking server keeps of a digest.
+const IDENTITY: usize = 32;
+
+/// What tells a model from all others, by the digests of its model.json and its model.onnx: equal exactly for equal
+/// models.
+pub fn identity(digests: [&str; 2]) -> String {
+    blake3::hash(digests.join("\n").as_bytes()).to_hex()[..IDENTITY].to_owned()
+}
+
 /// A model of k segments.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Model {

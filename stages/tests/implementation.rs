@@ -395,6 +395,7 @@ dependencies = [
 
     #[rstest]
     #[case::a_stage("stages/track/mod.rs", &["track"])]
+    #[case::a_file_of_the_app("stages/deploy/app/views/predict.py", &["deploy"])]
     #[case::a_kernel_of_one_stage("stages/kernels/kmeans/lloyd.rs", &["train"])]
     // `deploy` takes its sample of the map by the strata that the silhouette is estimated from.
     #[case::a_kernel_of_several("stages/kernels/silhouette.rs", &["train", "evaluate", "visualize", "deploy"])]

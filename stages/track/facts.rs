@@ -5,6 +5,7 @@
 use serde_json::{Value, json};
 
 use crate::customers::FEATURES;
+use crate::model::identity;
 use crate::results::SourceFact;
 
 use super::artifacts::ARTIFACTS;
@@ -183,18 +184,13 @@ fn mlflow_type(column: &str) -> &'static str {
     }
 }
 
-/// What tells a model from all others: short, and made of the digests of its model.json and model.onnx.
-pub fn identity(model_json: &str, onnx: &str) -> String {
-    blake3::hash(format!("{model_json}\n{onnx}").as_bytes()).to_hex()[..SHORT_DIGEST].to_owned()
-}
-
 /// What a registry needs to know about the model. `identity` is equal exactly for equal models; `data_policy` tells
 /// models that may be compared from models that may not.
 fn model(results: &Results, record: &mut Record) {
     let model = &results.model;
     let mut fact = |key: &str, text: String| record.text("model", key, text);
     let [json, onnx] = &results.model_digests;
-    fact("identity", identity(json, onnx));
+    fact("identity", identity([json, onnx]));
     fact("model_json_digest", json.clone());
     fact("onnx_digest", onnx.clone());
     fact("k", model.segments.len().to_string());

@@ -22,7 +22,7 @@ use crate::implementation;
 use crate::table::{self, Facts};
 
 pub use artifacts::ARTIFACTS;
-pub use facts::{identity, record};
+pub use facts::record;
 pub use params::{Promote, TrackParams};
 pub use record::{Record, RecordRow};
 pub use results::Results;

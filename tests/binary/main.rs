@@ -5,6 +5,8 @@ mod crashes;
 #[cfg(test)]
 mod everyday;
 #[cfg(test)]
+mod history;
+#[cfg(test)]
 mod hostile;
 #[cfg(test)]
 mod interfaces;
@@ -12,6 +14,8 @@ mod interfaces;
 mod own_data;
 #[cfg(test)]
 mod support;
+#[cfg(test)]
+mod sweep;
 #[cfg(test)]
 mod tools;
 #[cfg(test)]

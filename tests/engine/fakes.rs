@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use segpipe::engine::{self, EngineError, Ports, RunOptions, RunReport};
+use segpipe::engine::{self, Computed, EngineError, Ports, RunOptions, RunReport};
 use segpipe::event::{Event, Outcome, StageFinished};
 use segpipe::graph::Selection;
 use segpipe::plan::Plan;
@@ -257,6 +257,12 @@ impl Project {
         let report = engine::run(self.pipeline(), self.options.clone(), self.ports(&events))?;
         let events = events.lock().unwrap().clone();
         Ok(Ran { report, events })
+    }
+
+    /// Computes `pipeline` in the store alone; with the stages that do not depend on one that failed.
+    pub(crate) fn compute(&self, pipeline: Pipeline) -> Computed {
+        let options = RunOptions { keeps_going: true, ..self.options.clone() };
+        engine::compute(pipeline, &options, self.ports(&Arc::default())).unwrap()
     }
 
     pub(crate) fn run(&self) -> Ran {

@@ -4,6 +4,8 @@ mod fakes;
 
 mod cache;
 mod failures;
+#[cfg(test)]
+mod in_store;
 mod lock;
 mod partial;
 mod plan;

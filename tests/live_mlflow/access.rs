@@ -9,7 +9,7 @@ use crate::servers::{ADMIN, Server, Tls};
 
 fn deliver(entries: &Entries, url: &str) -> Pushed {
     let destination = Destination::resolve(Some(url)).unwrap();
-    push(&entries.outbox(), &destination, &Patience::of_run(), Scope::Waiting, &Silent).unwrap()
+    push(&entries.outbox(), &destination, &Patience::of_push(), Scope::Waiting, &Silent).unwrap()
 }
 
 /// `url` for a user. Names and passwords stand in addresses percent-encoded.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::Command;
 
-use segpipe::mlflow::{Artifact, ENTRY, Entry, EntryStage, FILES, FORMAT, Fact, Outbox};
+use segpipe::mlflow::{Artifact, ENTRY, Entry, EntryStage, FILES, FORMAT, Fact, Outbox, SweepPart};
 use segpipe_stages::contract::RunStatus;
 use serde_json::{Value, json};
 
@@ -53,6 +53,28 @@ impl Entries {
         std::fs::write(folder.join(ENTRY), serde_json::to_vec(&entry).unwrap()).unwrap();
         folder
     }
+
+    /// Seals a sweep with so many combinations, without files but one.
+    pub(crate) fn seal_sweep(&self, experiment: &str, combinations: usize) {
+        let parent =
+            self.seal_part(0, experiment, |_| SweepPart::Parent { identity: experiment.to_owned(), combinations });
+        for combination in 1..=combinations {
+            let (parent, sets) = (parent.clone(), vec![format!("train.k={combination}")]);
+            self.seal_part(combination, experiment, |_| SweepPart::Child { parent, combination, sets });
+        }
+    }
+
+    /// A run without a model; its key.
+    fn seal_part(&self, number: usize, experiment: &str, part: impl FnOnce(&Entry) -> SweepPart) -> String {
+        let folder = self.seal(number, experiment, &[]);
+        let mut entry = Entry::read(&folder).unwrap();
+        entry.sweep = Some(part(&entry));
+        if let Some(facts) = entry.record.as_mut().filter(|_| number == 0) {
+            facts.retain(|fact| fact.kind == "tag");
+        }
+        std::fs::write(folder.join(ENTRY), serde_json::to_vec(&entry).unwrap()).unwrap();
+        entry.key
+    }
 }
 
 fn entry(number: usize, experiment: &str, artifacts: Vec<Artifact>) -> Entry {
@@ -63,6 +85,7 @@ fn entry(number: usize, experiment: &str, artifacts: Vec<Artifact>) -> Entry {
         format: FORMAT,
         status: RunStatus::Finished,
         is_return: false,
+        sweep: None,
         has_stale_upstream: false,
         started_ms,
         ended_ms: started_ms + 1500,

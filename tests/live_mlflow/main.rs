@@ -16,4 +16,6 @@ mod servers;
 #[cfg(test)]
 mod serving;
 #[cfg(test)]
+mod sweeps;
+#[cfg(test)]
 mod whole;

@@ -167,6 +167,51 @@ def complete(prefix):
             assert int(CLIENT.get_model_version_by_alias(experiment.name, "challenger").version) == newest
 
 
+def sweep(experiment, combinations, best=""):
+    """One run with a child per combination, all of them complete, and no model; `best` is the k found first."""
+    found = CLIENT.get_experiment_by_name(experiment).experiment_id
+    runs = active_runs(found)
+    [parent] = [run for run in runs if "mlflow.parentRunId" not in run.data.tags]
+    children = [run for run in runs if run is not parent]
+    assert len(children) == int(combinations), len(children)
+    assert {run.data.tags["mlflow.parentRunId"] for run in children} == {parent.info.run_id}
+    keys = {run.data.tags[KEY] for run in runs}
+    assert len(keys) == len(runs) and all(run.info.status == "FINISHED" for run in runs), runs
+    numbers = sorted(int(run.data.tags["segpipe.combination"]) for run in children)
+    assert numbers == list(range(1, len(children) + 1)), numbers
+    assert "silhouette" not in parent.data.metrics and all("silhouette" in run.data.metrics for run in children)
+    assert not CLIENT.search_logged_models([found]) and not any(run.outputs.model_outputs for run in runs)
+    assert not CLIENT.search_registered_models(f"name = '{experiment}'")
+    if best:
+        ranked = mlflow.search_runs(experiment_names=[experiment], order_by=["metrics.silhouette DESC"])
+        first = ranked.iloc[0]
+        assert first["params.train.k"] == best and first["params.k"] == best, first
+        sets = first["tags.segpipe.sets"].split()
+        assert all(first[f"params.{name}"] == value for name, value in (text.split("=") for text in sets)), first
+        assert parent.data.tags["segpipe.best_combination"] == first["tags.segpipe.sets"]
+        table = pd.read_csv(
+            mlflow.artifacts.download_artifacts(run_id=parent.info.run_id, artifact_path="sweep/ranking.csv")
+        )
+        assert str(table["train.k"][0]) == best and len(table) == len(children), table
+        assert abs(table["silhouette"][0] - first["metrics.silhouette"]) < 1e-12
+        assert {path.path for path in CLIENT.list_artifacts(children[0].info.run_id)} >= {"report.html", "tables"}
+
+
+def sweeps(prefix, combinations):
+    """Each of these experiments holds one sweep."""
+    names = [found.name for found in CLIENT.search_experiments() if found.name.startswith(prefix)]
+    assert names, prefix
+    for name in names:
+        sweep(name, combinations)
+
+
+def delete_parent(experiment):
+    """Deletes the run of the sweep itself."""
+    runs = active_runs(CLIENT.get_experiment_by_name(experiment).experiment_id)
+    [parent] = [run for run in runs if "mlflow.parentRunId" not in run.data.tags]
+    CLIENT.delete_run(parent.info.run_id)
+
+
 def champion(name, version):
     """The alias is on this version."""
     found = CLIENT.get_model_version_by_alias(name, "champion").version
@@ -228,7 +273,20 @@ def user(name, password):
     get_app_client("basic-auth", mlflow.get_tracking_uri()).create_user(name, password)
 
 
-QUESTIONS = [whole, complete, champion, serve, size, delete_run, delete_experiment, folder_experiment, user]
+QUESTIONS = [
+    whole,
+    complete,
+    sweep,
+    sweeps,
+    champion,
+    serve,
+    size,
+    delete_run,
+    delete_parent,
+    delete_experiment,
+    folder_experiment,
+    user,
+]
 
 if __name__ == "__main__":
     by_name = {question.__name__.replace("_", "-"): question for question in QUESTIONS}

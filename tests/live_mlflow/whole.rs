@@ -23,21 +23,23 @@ stages:
   deploy:
 ";
 
-struct Project {
-    folder: tempfile::TempDir,
+/// A shop with transactions, in a folder of its own.
+pub(crate) struct Project {
+    pub(crate) folder: tempfile::TempDir,
 }
 
 impl Project {
-    fn new() -> Self {
+    /// `name` is that of its experiment and of its registered model.
+    pub(crate) fn new(name: &str) -> Self {
         let project = Self { folder: tempfile::tempdir().unwrap() };
-        std::fs::write(project.path("pipeline.yaml"), PIPELINE).unwrap();
+        std::fs::write(project.path("pipeline.yaml"), PIPELINE.replace("whole", name)).unwrap();
         std::fs::create_dir(project.path("data")).unwrap();
         project
             .well("http://127.0.0.1:9", &["simulate", "--customers", "300", "--seed", "7", "--out", "data/shop.csv"]);
         project
     }
 
-    fn path(&self, path: &str) -> PathBuf {
+    pub(crate) fn path(&self, path: &str) -> PathBuf {
         self.folder.path().join(path)
     }
 
@@ -49,11 +51,18 @@ impl Project {
     }
 
     /// A command that must end well; its stderr.
-    fn well(&self, url: &str, arguments: &[&str]) -> String {
+    pub(crate) fn well(&self, url: &str, arguments: &[&str]) -> String {
         let output = self.call(url, arguments);
         let errors = String::from_utf8(output.stderr).unwrap();
         assert!(output.status.success(), "{arguments:?}\n{errors}");
         errors
+    }
+
+    /// What a command that must end well prints.
+    pub(crate) fn listed(&self, arguments: &[&str]) -> String {
+        let output = self.call("http://127.0.0.1:9", arguments);
+        assert!(output.status.success(), "{arguments:?}");
+        String::from_utf8(output.stdout).unwrap()
     }
 
     /// The entries that were sealed so far, oldest first.
@@ -80,7 +89,7 @@ fn holds(folder: &Path, text: &str) -> bool {
 #[test]
 fn a_run_arrives_whole_its_model_is_served_and_the_champion_follows_the_project() {
     let server = Server::shared();
-    let project = Project::new();
+    let project = Project::new("whole");
     // Nobody is there: the run goes well, says so in one line, and waits.
     let errors = project.well("http://ana:s3cret@127.0.0.1:9", &["run"]);
     let lines: Vec<&str> = errors.lines().filter(|line| line.contains("not tracked yet")).collect();

@@ -55,7 +55,8 @@ fn every_form_and_every_order_of_columns_gives_the_same_bytes() {
     let rows: Vec<[Value; 3]> = rows().into_iter().step_by(7).collect();
     let records: Vec<Value> = rows.iter().map(record).collect();
     let column = |index: usize| rows.iter().map(|row| row[index].clone()).collect::<Vec<Value>>();
-    let csv: String = rows.iter().map(|[r, f, m]| format!("{m},{r},x,{f}\n")).collect();
+    let csv: Vec<String> = rows.iter().map(|[r, f, m]| format!("{m},{r},x,{f}\n")).collect();
+    let csv = csv.concat();
     let turned: Vec<Value> = rows.iter().map(|[r, f, m]| json!(["12345", m, r, null, f])).collect();
     let columns = json!(["customer_id", "MONETARY", " Recency ", "note", "frequency"]);
     let reference = service.score(json!({ "dataframe_records": records }).to_string());

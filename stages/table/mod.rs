@@ -4,6 +4,8 @@
 //! a table's footer (see [`Facts`]). Not for: the sources users bring (`load` reads those), or what columns mean.
 //! Called by: every stage's thin `impl Stage`, scoring, and whoever shows tables to people.
 
+mod encoding;
+
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -11,17 +13,15 @@ use std::sync::Arc;
 
 use arrow_array::{Array, ArrayRef, RecordBatch};
 use arrow_schema::{ArrowError, Schema, SchemaRef};
-use arrow_select::coalesce::BatchCoalescer;
-use arrow_select::concat::concat_batches;
+use arrow_select::concat::{concat, concat_batches};
 use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
 };
 use parquet::arrow::arrow_writer::{ArrowColumnWriter, ArrowLeafColumn, ArrowRowGroupWriterFactory, compute_leaves};
 use parquet::arrow::{ArrowWriter, ProjectionMask};
-use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::KeyValue;
-use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterVersion};
+use parquet::file::properties::WriterProperties;
 use parquet::file::writer::SerializedFileWriter;
 use rayon::prelude::*;
 
@@ -101,8 +101,31 @@ pub struct TableWriter {
     file: SerializedFileWriter<File>,
     groups: ArrowRowGroupWriterFactory,
     group: RowGroup,
-    chunks: BatchCoalescer,
+    chunk: Chunk,
     rows: u64,
+}
+
+/// Rows that are not enough for a chunk yet, as they came.
+#[derive(Default)]
+struct Chunk {
+    pieces: Vec<RecordBatch>,
+    rows: usize,
+}
+
+impl Chunk {
+    /// Takes as many of the rows from `start` on as there is room for; returns how many.
+    fn take(&mut self, batch: &RecordBatch, start: usize) -> usize {
+        let taken = (CHUNK_ROWS - self.rows).min(batch.num_rows() - start);
+        self.pieces.push(batch.slice(start, taken));
+        self.rows += taken;
+        taken
+    }
+
+    /// One of its columns, in one piece.
+    fn column(&self, position: usize) -> Result<ArrayRef, ArrowError> {
+        let pieces: Vec<&dyn Array> = self.pieces.iter().map(|piece| piece.column(position).as_ref()).collect();
+        concat(&pieces)
+    }
 }
 
 /// The row group being written: one writer per leaf column, none before the first row.
@@ -119,12 +142,11 @@ impl TableWriter {
     /// [`TableError`] where the file cannot be created.
     pub fn create(path: &Path, schema: &SchemaRef, facts: &Facts) -> Result<Self, TableError> {
         let file = File::create(path).map_err(file_error("create", path))?;
-        let properties = properties(facts);
+        let properties = properties(schema, facts);
         let writer = ArrowWriter::try_new(file, Arc::clone(schema), Some(properties)).map_err(parquet_error(path))?;
         let (file, groups) = writer.into_serialized_writer().map_err(parquet_error(path))?;
-        let chunks = BatchCoalescer::new(Arc::clone(schema), CHUNK_ROWS);
-        let (path, schema, group) = (path.to_owned(), Arc::clone(schema), RowGroup::default());
-        Ok(Self { path, schema, file, groups, group, chunks, rows: 0 })
+        let (path, schema) = (path.to_owned(), Arc::clone(schema));
+        Ok(Self { path, schema, file, groups, group: RowGroup::default(), chunk: Chunk::default(), rows: 0 })
     }
 
     /// Appends rows.
@@ -132,9 +154,16 @@ impl TableWriter {
     /// # Errors
     /// [`TableError`] where the schema differs or the disk refuses.
     pub fn write(&mut self, batch: &RecordBatch) -> Result<(), TableError> {
+        check_columns(&batch.schema(), &self.schema).map_err(arrow_error(&self.path))?;
         self.rows += batch.num_rows() as u64;
-        self.chunks.push_batch(batch.clone()).map_err(arrow_error(&self.path))?;
-        self.write_chunks()
+        let mut start = 0;
+        while start < batch.num_rows() {
+            start += self.chunk.take(batch, start);
+            if self.chunk.rows == CHUNK_ROWS {
+                self.write_chunk().map_err(parquet_error(&self.path))?;
+            }
+        }
+        Ok(())
     }
 
     /// Adds facts that are known only when the rows have been seen.
@@ -149,31 +178,28 @@ impl TableWriter {
     /// # Errors
     /// [`TableError`] where the disk refuses.
     pub fn finish(mut self) -> Result<u64, TableError> {
-        self.chunks.finish_buffered_batch().map_err(arrow_error(&self.path))?;
-        self.write_chunks()?;
+        self.write_chunk().map_err(parquet_error(&self.path))?;
         self.end_group().map_err(parquet_error(&self.path))?;
         self.file.close().map_err(parquet_error(&self.path))?;
         Ok(self.rows)
     }
 
-    fn write_chunks(&mut self) -> Result<(), TableError> {
-        while let Some(chunk) = self.chunks.next_completed_batch() {
-            self.write_chunk(&chunk).map_err(parquet_error(&self.path))?;
+    /// Encodes the rows gathered, every column by itself. Row groups end between chunks, because [`ROW_GROUP_ROWS`] is
+    /// a multiple of [`CHUNK_ROWS`].
+    fn write_chunk(&mut self) -> Result<(), ParquetError> {
+        let chunk = std::mem::take(&mut self.chunk);
+        if chunk.rows == 0 {
+            return Ok(());
         }
-        Ok(())
-    }
-
-    /// Encodes a chunk. Row groups end between chunks, because [`ROW_GROUP_ROWS`] is a multiple of [`CHUNK_ROWS`].
-    fn write_chunk(&mut self, chunk: &RecordBatch) -> Result<(), ParquetError> {
         if self.group.rows == 0 {
             self.group.columns = self.groups.create_column_writers(self.file.flushed_row_groups().len())?;
         }
-        let columns = self.schema.fields().par_iter().zip(chunk.columns());
-        let leaves = columns.map(|(field, column)| compute_leaves(field, column));
+        let columns = self.schema.fields().par_iter().enumerate();
+        let leaves = columns.map(|(position, field)| compute_leaves(field, &chunk.column(position)?));
         let leaves: Vec<Vec<ArrowLeafColumn>> = leaves.collect::<Result<_, _>>()?;
         let leaves: Vec<ArrowLeafColumn> = leaves.into_iter().flatten().collect();
         self.group.columns.par_iter_mut().zip(&leaves).try_for_each(|(column, leaf)| column.write(leaf))?;
-        self.group.rows += chunk.num_rows();
+        self.group.rows += chunk.rows;
         if self.group.rows >= ROW_GROUP_ROWS { self.end_group() } else { Ok(()) }
     }
 
@@ -193,17 +219,16 @@ impl TableWriter {
     }
 }
 
-fn properties(facts: &Facts) -> WriterProperties {
+fn properties(schema: &Schema, facts: &Facts) -> WriterProperties {
     let footer = facts.iter().map(|(name, value)| KeyValue::new(format!("{FACT_PREFIX}{name}"), value.clone()));
-    WriterProperties::builder()
-        .set_created_by("segpipe".to_owned())
-        .set_writer_version(WriterVersion::PARQUET_1_0)
-        // Nobody here skips rows by them, and they cost a comparison per cell.
-        .set_statistics_enabled(EnabledStatistics::None)
-        .set_compression(Compression::ZSTD(ZstdLevel::default()))
-        .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
-        .set_key_value_metadata(Some(footer.collect()))
-        .build()
+    encoding::properties(schema, footer.collect(), ROW_GROUP_ROWS)
+}
+
+fn check_columns(found: &Schema, expected: &Schema) -> Result<(), ArrowError> {
+    if found.fields() == expected.fields() {
+        return Ok(());
+    }
+    Err(ArrowError::SchemaError(format!("rows with the columns {found} are no rows of a table with {expected}")))
 }
 
 /// Writes a whole table to `path`.
@@ -439,7 +464,7 @@ mod tests {
         let batch = sample(ROW_GROUP_ROWS as i64 + 70_000);
         write(&ours, &batch, &facts).unwrap();
         let file = File::create(&plain).unwrap();
-        let mut writer = ArrowWriter::try_new(file, batch.schema(), Some(properties(&facts))).unwrap();
+        let mut writer = ArrowWriter::try_new(file, batch.schema(), Some(properties(&batch.schema(), &facts))).unwrap();
         for start in (0..batch.num_rows()).step_by(CHUNK_ROWS) {
             writer.write(&batch.slice(start, CHUNK_ROWS.min(batch.num_rows() - start))).unwrap();
         }
