@@ -25,13 +25,24 @@ cd "$folder"
 "$binary" simulate --customers 600 --seed 1 --out transactions.csv >/dev/null
 "$binary" run --quiet --set load.source=transactions.csv >/dev/null
 
-# Waits until something answers at a port.
+# Waits until the server that was started last answers at a port.
 await() {
     for _ in $(seq 600); do
+        kill -0 "${servers[-1]}" 2>/dev/null || break
         "$binary" serve --check "127.0.0.1:$1" 2>/dev/null && return
         sleep 0.2
     done
     echo "nothing answers at port $1" >&2
+    exit 1
+}
+
+# The port that `segpipe serve` says in its journal.
+port() {
+    for _ in $(seq 100); do
+        sed -n 's/.*"event":"listening","address":"127.0.0.1:\([0-9]*\)".*/\1/p' serve.log | grep . && return
+        sleep 0.1
+    done
+    cat serve.log >&2
     exit 1
 }
 
@@ -48,10 +59,9 @@ measure() {
 }
 
 printf '| server | rows | connections | requests/s | p50 ms | p99 ms | failed |\n|---|---|---|---|---|---|---|\n'
-"$binary" serve --bind 127.0.0.1:18080 --quiet 2>serve.log &
+"$binary" serve --bind 127.0.0.1:0 2>serve.log &
 servers+=($!)
-await 18080
-measure segpipe 18080 "1 1000" "1 16 256"
+measure segpipe "$(port)" "1 1000" "1 16 256"
 
 [ "${MLFLOW:-yes}" = yes ] || exit 0
 "$python" - <<'PYTHON'
@@ -64,7 +74,10 @@ columns = Schema([ColSpec("double", name) for name in ("recency", "frequency", "
 model = onnx.load("artifacts/deploy/bundle/model.onnx")
 mlflow.onnx.save_model(model, "model", signature=ModelSignature(inputs=columns))
 PYTHON
-PATH=$(dirname "$python"):$PATH "$python" -m mlflow models serve -m model --env-manager local --port 18081 >mlflow.log 2>&1 &
+port=$("$python" -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+# In a session of its own, because it ends its whole process group when it ends.
+PATH=$(dirname "$python"):$PATH setsid "$python" -m mlflow models serve -m model --env-manager local --port "$port" \
+    >mlflow.log 2>&1 &
 servers+=($!)
-await 18081
-measure mlflow 18081 "1 1000" "1 16"
+await "$port"
+measure mlflow "$port" "1 1000" "1 16"

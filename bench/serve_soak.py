@@ -10,6 +10,7 @@ import http.client
 import json
 import os
 import random
+import re
 import socket
 import subprocess
 import sys
@@ -21,7 +22,6 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 BINARY = os.environ.get("SEGPIPE_BINARY", str(ROOT / "target/release/segpipe"))
-PORT = 18090
 GROWTH = 32 << 20
 JSON = {"content-type": "application/json"}
 CSV = {"content-type": "text/csv"}
@@ -71,13 +71,13 @@ def hostile(rng):
 class Sender(threading.Thread):
     """One connection's worth of requests, again and again."""
 
-    def __init__(self, seed, ends, transactions):
+    def __init__(self, seed, port, ends, transactions):
         super().__init__()
-        self.rng, self.ends, self.transactions = random.Random(seed), ends, transactions
+        self.rng, self.port, self.ends, self.transactions = random.Random(seed), port, ends, transactions
         self.counts, self.wrong = Counter(), []
 
     def run(self):
-        connection = http.client.HTTPConnection("127.0.0.1", PORT, timeout=60)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         while time.monotonic() < self.ends and not self.wrong:
             draw = self.rng.random()
             try:
@@ -112,7 +112,7 @@ class Sender(threading.Thread):
 
     def break_off(self):
         """Half a request, and gone."""
-        with socket.create_connection(("127.0.0.1", PORT), timeout=10) as stream:
+        with socket.create_connection(("127.0.0.1", self.port), timeout=10) as stream:
             stream.sendall(b"POST /invocations HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\n")
             stream.sendall(b"content-length: 500\r\n\r\n{" if self.rng.random() < 0.5 else b"")
         self.counts["broken off"] += 1
@@ -138,23 +138,32 @@ def prepare(folder):
 def soak(folder, seconds, connections):
     """Runs it all; what is wrong."""
     transactions = prepare(folder)
-    serve = [BINARY, "serve", "--bind", f"127.0.0.1:{PORT}"]
+    serve = [BINARY, "serve", "--bind", "127.0.0.1:0"]
     with (folder / "log").open("wb") as log, subprocess.Popen(serve, cwd=folder, stderr=log) as server:
         try:
-            check = [BINARY, "serve", "--check", f"127.0.0.1:{PORT}"]
-            while subprocess.run(check, capture_output=True, check=False).returncode:
-                time.sleep(0.1)
-            return watch(server.pid, seconds, connections, transactions)
+            wrong = watch(server.pid, port(folder / "log"), seconds, connections, transactions)
         finally:
             server.terminate()
-            if server.wait(60):
-                print(f"the service ended with {server.returncode}", file=sys.stderr)
+            server.wait(60)
+    if server.returncode:
+        wrong.append(f"the service ended with {server.returncode}")
+    return wrong
 
 
-def watch(pid, seconds, connections, transactions):
+def port(log):
+    """The port that the service says in its journal."""
+    for _ in range(300):
+        found = re.search(r'"event":"listening","address":"127.0.0.1:(\d+)"', log.read_text(encoding="utf-8"))
+        if found:
+            return int(found[1])
+        time.sleep(0.1)
+    raise SystemExit(f"the service does not begin:\n{log.read_text(encoding='utf-8')}")
+
+
+def watch(pid, port, seconds, connections, transactions):
     """Sends for so long, and looks at the service's memory after the first tenth and at the end."""
     began = time.monotonic()
-    senders = [Sender(seed, began + seconds, transactions) for seed in range(connections)]
+    senders = [Sender(seed, port, began + seconds, transactions) for seed in range(connections)]
     for sender in senders:
         sender.start()
     time.sleep(max(seconds / 3, 5))
