@@ -63,6 +63,16 @@ def run_pipeline(folder, url):
     return receipt.read_text().split('"url": "')[1].split('"')[0]
 
 
+def close_assistant(page):
+    """MLflow's assistant opens by itself over a third of the page; its cross is in the window's corner."""
+    if page.get_by_text("MLflow Assistant").count() == 0:
+        return
+    boxes = [box for button in page.locator("button").all() if (box := button.bounding_box())]
+    corner = max((box for box in boxes if box["y"] < 60), key=lambda box: box["x"])
+    page.mouse.click(corner["x"] + corner["width"] / 2, corner["y"] + corner["height"] / 2)
+    page.wait_for_timeout(2000)
+
+
 def take(pages):
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
@@ -72,6 +82,7 @@ def take(pages):
             page.goto(address)
             page.get_by_text(text).first.wait_for()
             page.wait_for_timeout(5000)
+            close_assistant(page)
             page.screenshot(path=ROOT / "docs" / name)
         browser.close()
 

@@ -155,7 +155,7 @@ fn shown(value: Option<&&str>) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use segpipe_stages::contract::{CheckedParams, Input, Output, ParamError, Stage, StageContext, StageError};
     use segpipe_stages::contract::{SourceOrigin, StageReport};
     use serde_json::{Map, json};
@@ -163,9 +163,10 @@ mod tests {
     use super::*;
     use crate::spec::pipeline::OutputReference;
 
-    struct Rfm;
+    /// A stage of which nothing but its name and params is asked.
+    pub(crate) struct OnlyLookedAt;
 
-    impl Stage for Rfm {
+    impl Stage for OnlyLookedAt {
         fn name(&self) -> &'static str {
             "rfm"
         }
@@ -206,7 +207,7 @@ mod tests {
         checked.incidental.insert("address".to_owned(), json!("elsewhere"));
         PipelineStage {
             name: "rfm".to_owned(),
-            stage: &Rfm,
+            stage: &OnlyLookedAt,
             inputs: [("orders", orders)].into(),
             outputs: BTreeMap::new(),
             params: checked,

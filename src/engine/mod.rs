@@ -1,6 +1,7 @@
 //! Brings a pipeline up to date: judges every stage, runs what is stale, restores what is known, keeps every result.
 //!
-//! For: `segpipe run`, `segpipe sweep`. Not for: printing (it emits events) or knowing any stage by name. Called by: `cli`.
+//! For: `segpipe run` and `segpipe sweep`. Not for: printing (it emits events) or knowing any stage by name.
+//! Called by: `cli`, `sweep`.
 //!
 //! [`run`] takes the project, lets [`schedule`] start stages as their inputs become known, and closes the run
 //! ([`closing`]). One stage at a time is the business of [`update`], which executes with [`execute`]. [`compute`] does

@@ -2,50 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use segpipe_stages::contract::{CheckedParams, FinishedRun, Input, Output, ParamError, RunStatus};
-use segpipe_stages::contract::{Stage, StageContext, StageError, StageReport};
+use segpipe_stages::contract::{CheckedParams, FinishedRun, RunStatus};
 use segpipe_stages::track::Record;
-use serde_json::{Map, Value, json};
+use serde_json::json;
 
 use super::*;
+use crate::fingerprint::tests::OnlyLookedAt;
 use crate::spec::pipeline::{OutputReference, PipelineStage};
-
-/// A stage that is only looked at.
-struct Fake;
-
-impl Stage for Fake {
-    fn name(&self) -> &'static str {
-        "fake"
-    }
-
-    fn summary(&self) -> &'static str {
-        "a fake"
-    }
-
-    fn inputs(&self) -> &'static [Input] {
-        &[]
-    }
-
-    fn outputs(&self) -> &'static [Output] {
-        &[]
-    }
-
-    fn implementation(&self) -> &'static str {
-        "1"
-    }
-
-    fn params_schema(&self) -> Value {
-        json!({})
-    }
-
-    fn check_params(&self, _raw: &Map<String, Value>) -> Result<CheckedParams, ParamError> {
-        Ok(CheckedParams::default())
-    }
-
-    fn run(&self, _ctx: &StageContext<'_>) -> Result<StageReport, StageError> {
-        Ok(StageReport::default())
-    }
-}
 
 fn stage(name: &str, from: Option<&str>, value: u64) -> PipelineStage {
     let reference = |stage: &str| ("input", OutputReference { stage: stage.to_owned(), output: "output" });
@@ -53,7 +16,7 @@ fn stage(name: &str, from: Option<&str>, value: u64) -> PipelineStage {
     params.determining.insert("value".to_owned(), json!(value));
     PipelineStage {
         name: name.to_owned(),
-        stage: &Fake,
+        stage: &OnlyLookedAt,
         inputs: from.map(reference).into_iter().collect(),
         outputs: BTreeMap::new(),
         params,
