@@ -1,7 +1,7 @@
 //! segpipe: the orchestrator, the command line, the tracking client and the scoring service.
 //!
 //! The modules form ranks and import only lower ranks:
-//! address, crash, digest, event → spec, store → graph, fingerprint → lock → plan → engine → report, mlflow, source,
+//! address, crash, digest, event → program → spec, store → graph, fingerprint → lock → plan → engine → report, mlflow, source,
 //! features → history, sweep, serve → cli.
 
 pub mod address;
@@ -17,6 +17,7 @@ pub mod history;
 pub mod lock;
 pub mod mlflow;
 pub mod plan;
+pub mod program;
 pub mod report;
 pub mod serve;
 pub mod source;

@@ -92,7 +92,7 @@ fn skip_what_cannot_run(session: &Session, results: &mut Results, started: &BTre
 fn missing_upstream(stage: &PipelineStage, results: &Results) -> Option<String> {
     let lost = stage.inputs.values().find(|reference| {
         let result = results.get(&reference.stage);
-        result.is_some_and(|result| !result.outputs.contains_key(reference.output))
+        result.is_some_and(|result| !result.outputs.contains_key(&reference.output))
     });
     lost.map(|reference| format!("needs `{}`", reference.stage))
 }

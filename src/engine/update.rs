@@ -100,10 +100,10 @@ impl StageResult {
 }
 
 /// The inputs of `stage`, all of which are known.
-pub(super) fn inputs(stage: &PipelineStage, results: &Results) -> BTreeMap<&'static str, Digest> {
+pub(super) fn inputs(stage: &PipelineStage, results: &Results) -> BTreeMap<String, Digest> {
     let known = stage.inputs.iter().filter_map(|(port, reference)| {
-        let output = results.get(&reference.stage)?.outputs.get(reference.output)?;
-        Some((*port, output.digest))
+        let output = results.get(&reference.stage)?.outputs.get(&reference.output)?;
+        Some((port.clone(), output.digest))
     });
     known.collect()
 }
@@ -112,7 +112,7 @@ pub(super) fn inputs(stage: &PipelineStage, results: &Results) -> BTreeMap<&'sta
 pub(super) fn bring_up_to_date(
     session: &Session,
     stage: &PipelineStage,
-    inputs: BTreeMap<&'static str, Digest>,
+    inputs: BTreeMap<String, Digest>,
 ) -> StageResult {
     let began = Instant::now();
     let update = Update { session, stage, inputs };
@@ -132,7 +132,7 @@ fn panicked(stage: &PipelineStage, panic: &(dyn Any + Send)) -> StageError {
 struct Update<'a> {
     session: &'a Session,
     stage: &'a PipelineStage,
-    inputs: BTreeMap<&'static str, Digest>,
+    inputs: BTreeMap<String, Digest>,
 }
 
 impl Update<'_> {
@@ -195,7 +195,7 @@ impl Update<'_> {
             return Err(StageError::cancelled());
         }
         let Some(record) = execute::execute(self.session, self.stage, &self.inputs, document, sources)? else {
-            let text = "a source changed while it was read; it is read again".to_owned();
+            let text = "a source changed while the stage ran; it runs again".to_owned();
             self.session.note(Some(&self.stage.name), NoteLevel::Warning, text);
             return Ok(None);
         };
@@ -217,9 +217,9 @@ impl Update<'_> {
     /// Puts every output whose place shows something else back.
     fn restore(&self, record: &Record) -> Result<(), StoreError> {
         let present = self.session.judge().present(self.stage)?;
-        let place = |port: &Output| match record.outputs.get(port.name) {
-            Some(output) if present[port.name] != Some(output.digest) => {
-                let place = self.session.store.project().join(&self.stage.outputs[port.name]);
+        let place = |port: &Output| match record.outputs.get(&*port.name) {
+            Some(output) if present[&*port.name] != Some(output.digest) => {
+                let place = self.session.store.project().join(&self.stage.outputs[&*port.name]);
                 self.session.store.place(output.digest, port.kind, &place)
             }
             _ => Ok(()),
