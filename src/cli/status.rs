@@ -40,6 +40,7 @@ fn object(pipeline: &Pipeline, plan: &Plan) -> String {
 mod tests {
     use super::*;
     use crate::plan::{PlannedStage, State};
+    use crate::spec::pipeline::Capacity;
 
     #[test]
     fn the_json_form_is_one_object_with_every_stage_in_order() {
@@ -48,6 +49,7 @@ mod tests {
             file: "pipeline.yaml".into(),
             directory: ".".into(),
             stages: Vec::new(),
+            capacity: Capacity::default(),
             is_overridden: false,
         };
         let planned = |stage: &str, state, reason: Option<&str>| PlannedStage {

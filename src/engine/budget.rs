@@ -42,9 +42,10 @@ impl Budget {
         let is_free = needs.mutexes.is_disjoint(&self.held);
         let has_room = fits(self.taken.cpu, needed.cpu, self.total.cpu)
             && fits(self.taken.memory, needed.memory, self.total.memory)
-            && needed.named.iter().all(|(name, needed)| {
-                fits(amount(&self.taken.named, name), *needed, amount(&self.total.named, name))
-            });
+            && needed
+                .named
+                .iter()
+                .all(|(name, needed)| fits(amount(&self.taken.named, name), *needed, amount(&self.total.named, name)));
         if !is_free || !has_room {
             return false;
         }
@@ -71,7 +72,8 @@ impl Budget {
 
     /// What is counted of what a stage needs.
     fn needed(&self, needs: &Resources) -> Amounts {
-        let named = needs.named.iter().map(|(name, needed)| (name.clone(), (*needed).min(amount(&self.total.named, name))));
+        let named =
+            needs.named.iter().map(|(name, needed)| (name.clone(), (*needed).min(amount(&self.total.named, name))));
         Amounts {
             cpu: needs.cpu.min(self.total.cpu),
             memory: needs.memory.min(self.total.memory),

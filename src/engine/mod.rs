@@ -7,6 +7,7 @@
 //! ([`closing`]). One stage at a time is the business of [`update`], which executes with [`execute`]. [`compute`] does
 //! the same in the store alone, for studies.
 
+mod budget;
 mod closing;
 mod execute;
 mod listener;

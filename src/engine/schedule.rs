@@ -9,6 +9,7 @@ use std::sync::Arc;
 use segpipe_stages::contract::{Fault, StageError};
 use tokio::task::JoinSet;
 
+use super::budget::Budget;
 use super::session::Session;
 use super::update::{self, StageResult};
 use super::{EngineError, upstream};
@@ -31,17 +32,26 @@ pub(super) fn run(session: &Arc<Session>) -> Result<Results, EngineError> {
 async fn drive(session: &Arc<Session>, results: &mut Results) {
     let limit = session.options.jobs.or_else(|| std::thread::available_parallelism().ok());
     let limit = limit.map_or(1, std::num::NonZeroUsize::get);
+    let mut budget = Budget::new(&session.pipeline.capacity, limit);
     let mut running = JoinSet::new();
     let mut started = BTreeSet::new();
     loop {
         skip_what_cannot_run(session, results, &started);
-        for stage in ready(session, results, &started, limit - running.len()) {
+        for stage in ready(session, results, &started) {
+            if running.len() >= limit || !budget.take(&stage.terms.resources) {
+                continue;
+            }
             started.insert(stage.name.clone());
             start(session, &stage, results, &mut running);
         }
         let Some(joined) = running.join_next().await else { break };
         match joined {
-            Ok((name, result)) => record(session, results, name, result),
+            Ok((name, result)) => {
+                if let Some(stage) = session.pipeline.stage(&name) {
+                    budget.give_back(&stage.terms.resources);
+                }
+                record(session, results, name, result);
+            }
             Err(error) => session.note(None, segpipe_stages::contract::NoteLevel::Warning, error.to_string()),
         }
     }
@@ -66,14 +76,14 @@ fn record(session: &Session, results: &mut Results, name: String, result: StageR
     results.insert(name, result);
 }
 
-/// Stages whose upstream is done, in order, at most `room` of them.
-fn ready(session: &Session, results: &Results, started: &BTreeSet<String>, room: usize) -> Vec<PipelineStage> {
+/// Stages whose upstream is done, in order.
+fn ready(session: &Session, results: &Results, started: &BTreeSet<String>) -> Vec<PipelineStage> {
     let is_ready = |stage: &&PipelineStage| {
         !results.contains_key(&stage.name)
             && !started.contains(&stage.name)
             && graph::parents(stage).iter().all(|parent| results.contains_key(*parent))
     };
-    session.pipeline.stages.iter().filter(is_ready).take(room).cloned().collect()
+    session.pipeline.stages.iter().filter(is_ready).cloned().collect()
 }
 
 /// Gives every stage that can no longer run its reason, in order, so that what hangs on it follows.

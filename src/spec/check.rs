@@ -11,9 +11,9 @@ use segpipe_stages::contract::{Input, Output, OutputKind, Stage};
 
 use super::error::{Refusal, Refused};
 use super::node::{Entry, Place, find};
-use super::pipeline::{Kind, OutputReference, Pipeline, PipelineStage};
+use super::pipeline::{Kind, OutputReference, Pipeline, PipelineStage, Terms};
 use super::raw::{Raw, RawStage, text};
-use super::{order, outputs, params};
+use super::{order, outputs, params, resources};
 
 /// A stage as written with its kind.
 pub(super) struct Known<'a> {
@@ -39,22 +39,25 @@ pub(super) fn check(
     let known: Vec<Known<'_>> = raw.stages.iter().map(|stage| know(stage, kinds)).collect::<Result<_, _>>()?;
     profiles(raw, &known)?;
     let graph = Graph { stages: &known, kinds };
+    let capacity = raw.resources.as_ref().map(resources::capacity).transpose()?.unwrap_or_default();
     let mut stages = Vec::new();
     for stage in &known {
         let params = params::check(stage)?;
+        let resources = stage.raw.resources.as_ref().map(|node| resources::needs(&stage.raw.name, node, &capacity));
+        let resources = resources.transpose()?.unwrap_or_default();
         stages.push(PipelineStage {
             name: stage.raw.name.clone(),
             stage: stage.kind.clone(),
             inputs: graph.inputs(stage)?,
             outputs: outputs::paths(stage, directory, file)?,
             params,
-            terms: stage.raw.terms.clone(),
+            terms: Terms { resources, ..stage.raw.terms.clone() },
         });
     }
     outputs::check_apart(&known, &stages)?;
     let stages = order::sort(&known, stages)?;
     let name = pipeline_name(raw, directory)?;
-    Ok(Pipeline { name, file: file.to_owned(), directory: directory.to_owned(), stages, is_overridden })
+    Ok(Pipeline { name, file: file.to_owned(), directory: directory.to_owned(), stages, capacity, is_overridden })
 }
 
 fn pipeline_name(raw: &Raw, directory: &Path) -> Result<String, Refused> {
@@ -86,10 +89,13 @@ fn know<'a>(raw: &'a RawStage, kinds: &[&'static dyn Stage]) -> Result<Known<'a>
 /// Profiles that are not chosen may still name only what exists.
 fn profiles(raw: &Raw, known: &[Known<'_>]) -> Result<(), Refused> {
     for entry in raw.profiles.iter().flat_map(|profile| &profile.stages) {
-        let Some(stage) = known.iter().find(|stage| stage.raw.name == entry.key) else {
+        let positions = raw.positions(&entry.key);
+        if positions.is_empty() {
             return Err(Refusal::unknown("stage", &entry.key, raw.stage_names()).at(entry.key_place));
-        };
-        params::check_names(stage, entry.value.as_mapping().unwrap_or_default())?;
+        }
+        for position in positions {
+            params::check_names(&known[position], entry.value.as_mapping().unwrap_or_default())?;
+        }
     }
     Ok(())
 }

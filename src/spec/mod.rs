@@ -3,7 +3,7 @@
 //! For: reading, resolving names, variables, profiles and overrides, filling in defaults, checking; with errors that
 //! show the place. Not for: digests, plans, execution. Called by: `cli`; everything above takes the checked form.
 //!
-//! [`read`] goes through `node` (YAML with places), `raw` (its shape), `overlay` (`--profile`, `--set`), `vars`
+//! [`read`] goes through `node` (YAML with places), `raw` (its shape), `repeat` (`foreach`), `overlay` (`--profile`, `--set`), `vars`
 //! (`${…}`), `own` (what `run` runs) and `check` (with `params`, `outputs`, `order`) to a [`Pipeline`]. [`schema`] describes the same for editors.
 
 mod check;
@@ -18,6 +18,8 @@ mod params;
 pub mod pipeline;
 mod promises;
 mod raw;
+mod repeat;
+mod resources;
 mod schema;
 mod snippet;
 #[cfg(test)]
@@ -67,6 +69,7 @@ pub fn read(file: &Path, stages: &[&'static dyn Stage], overrides: &Overrides) -
 fn parse(text: &str, file: &Path, stages: &[&'static dyn Stage], overrides: &Overrides) -> Result<Pipeline, Refused> {
     let root = Node::parse(text)?;
     let mut raw = Raw::read(&root)?;
+    repeat::expand(&mut raw)?;
     overlay::apply(&mut raw, overrides)?;
     vars::expand(&mut raw)?;
     let file = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());

@@ -6,23 +6,22 @@
 use super::Overrides;
 use super::error::{Refusal, Refused};
 use super::node::{Content, Entry, Node, Place};
-use super::raw::{Profile, Raw, RawStage, merge};
+use super::raw::{Profile, Raw, merge};
 
 /// Lays the chosen profile and the `--set` arguments over the stages' params.
 pub(super) fn apply(raw: &mut Raw, overrides: &Overrides) -> Result<(), Refused> {
     if let Some(name) = &overrides.profile {
         let profile = find_profile(raw, name)?.clone();
         for entry in profile.stages {
-            let stage = find_stage(raw, &entry.key, entry.key_place)?;
             if let Content::Mapping(params) = entry.value.content {
-                merge(&mut stage.params, params);
+                lay(raw, &entry.key, entry.key_place, &params)?;
             }
         }
     }
     for (ordinal, argument) in overrides.sets.iter().enumerate() {
         let place = Place::Set(ordinal);
         let (stage, params) = read_set(argument, place)?;
-        merge(&mut find_stage(raw, stage, place)?.params, vec![params]);
+        lay(raw, stage, place, &[params])?;
     }
     Ok(())
 }
@@ -35,11 +34,16 @@ fn find_profile<'a>(raw: &'a Raw, name: &str) -> Result<&'a Profile, Refused> {
     })
 }
 
-fn find_stage<'a>(raw: &'a mut Raw, name: &str, place: Place) -> Result<&'a mut RawStage, Refused> {
-    match raw.stages.iter().position(|stage| stage.name == name) {
-        Some(position) => Ok(&mut raw.stages[position]),
-        None => Err(Refusal::unknown("stage", name, raw.stage_names()).at(place)),
+/// Lays params over those of a stage, or of all that were written as one.
+fn lay(raw: &mut Raw, name: &str, place: Place, params: &[Entry]) -> Result<(), Refused> {
+    let positions = raw.positions(name);
+    if positions.is_empty() {
+        return Err(Refusal::unknown("stage", name, raw.stage_names()).at(place));
     }
+    for position in positions {
+        merge(&mut raw.stages[position].params, params.to_vec());
+    }
+    Ok(())
 }
 
 /// `STAGE.PARAM[.KEY]…=VALUE` as the stage's name and the params to lay over its own.

@@ -15,13 +15,28 @@ use super::error::{Refusal, Refused};
 use super::node::{Content, Entry, Node, Place, find};
 use super::pipeline::Retries;
 use super::raw::{Raw, RawStage, is_plain, known_keys, mapping, text};
+use super::repeat::MARK;
 use super::{duration, promises};
 use crate::program::promise::Promise;
 use crate::program::{Command, Program, Variable, is_reserved};
 
 /// The keys of a stage that runs a program.
-pub(super) const KEYS: [&str; 9] =
-    ["run", "inputs", "params", "outputs", "deps", "env", "secret_env", "timeout", "retries"];
+pub(super) const KEYS: [&str; 12] = [
+    "run",
+    "foreach",
+    "matrix",
+    "inputs",
+    "params",
+    "outputs",
+    "deps",
+    "env",
+    "secret_env",
+    "timeout",
+    "retries",
+    "resources",
+];
+/// What stands for all of several stages, behind the name of the one that was written.
+const ALL: &str = "@*";
 /// Ending of tables.
 const TABLE: &str = ".parquet";
 /// Folder of outputs, which nobody depends on but as inputs.
@@ -31,10 +46,12 @@ const MAX_RETRIES: u64 = 100;
 
 /// Makes the program of every stage that has one.
 pub(super) fn settle(raw: &mut Raw, directory: &Path) -> Result<(), Refused> {
+    let several: Vec<(String, String)> =
+        raw.stages.iter().filter_map(|stage| Some((stage.template.clone()?, stage.name.clone()))).collect();
     for stage in &mut raw.stages {
         if stage.own.is_some() {
             let own = Own { stage, directory };
-            let (inputs, outputs) = (own.inputs()?, own.outputs()?);
+            let (inputs, outputs) = (own.inputs(&several)?, own.outputs()?);
             let program = own.program(&inputs, &outputs)?;
             stage.terms.retries = own.retries()?;
             stage.inputs = inputs;
@@ -140,18 +157,19 @@ impl Own<'_> {
     }
 
     /// Inputs as `name: stage.output`; in a list they are called as the outputs are.
-    fn inputs(&self) -> Result<Vec<Entry>, Refused> {
+    fn inputs(&self, several: &[(String, String)]) -> Result<Vec<Entry>, Refused> {
         let Some(node) = self.part("inputs") else { return Ok(Vec::new()) };
         let Content::List(items) = &node.content else {
             let entries = mapping(node, &self.what("inputs"))?;
-            return self.distinct("inputs", entries.to_vec());
+            return self.distinct("inputs", entries.to_vec()).map(|entries| all_of(entries, several));
         };
         let entry = |item: &Node| {
             let reference = text(item, || format!("an entry in {}", self.what("inputs")))?;
             let name = reference.trim().rsplit('.').next().unwrap_or_default().to_owned();
             Ok(Entry { key: name, key_place: item.place, value: item.clone() })
         };
-        self.distinct("inputs", items.iter().map(entry).collect::<Result<_, Refused>>()?)
+        let entries = self.distinct("inputs", items.iter().map(entry).collect::<Result<_, Refused>>()?)?;
+        Ok(all_of(entries, several))
     }
 
     /// Names that become folders and variables are plain, and differ as variables too.
@@ -346,4 +364,23 @@ impl Own<'_> {
         let delay = delay.transpose()?.unwrap_or(Duration::from_secs(1));
         Ok(Retries { times: count as u32, delay })
     }
+}
+
+/// The inputs in which `stage@*.output` became an input from each of the several stages, with its item in the name.
+fn all_of(entries: Vec<Entry>, several: &[(String, String)]) -> Vec<Entry> {
+    let mut inputs = Vec::new();
+    for entry in entries {
+        let reference = entry.value.as_text().and_then(|text| text.trim().split_once('.'));
+        let parts = reference.and_then(|(stage, output)| Some((stage.strip_suffix(ALL)?, output)));
+        let found = several.iter().filter(|(template, _)| parts.is_some_and(|(stage, _)| stage == template));
+        let one = |(_, name): &(String, String)| {
+            let item = name.split_once(MARK).map_or("", |(_, item)| item);
+            let text = format!("{name}.{}", parts.map_or("", |(_, output)| output));
+            let value = Node { place: entry.value.place, content: Content::Scalar(text.into()) };
+            Entry { key: format!("{}-{item}", entry.key), key_place: entry.key_place, value }
+        };
+        let each: Vec<Entry> = found.map(one).collect();
+        if each.is_empty() { inputs.push(entry) } else { inputs.extend(each) }
+    }
+    inputs
 }

@@ -1,6 +1,6 @@
 //! The checked pipeline: only this form runs, and only this form is fingerprinted.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::ops::Deref;
 use std::path::PathBuf;
@@ -20,6 +20,8 @@ pub struct Pipeline {
     pub directory: PathBuf,
     /// The stages in an order in which every stage comes after those it reads from (file order where free).
     pub stages: Vec<PipelineStage>,
+    /// What its stages may take of the machine at once.
+    pub capacity: Capacity,
     /// Whether `--set` or `--profile` changed what the file says; such runs never write pipeline.lock.
     pub is_overridden: bool,
 }
@@ -72,6 +74,38 @@ impl<S: Stage> From<&'static S> for Kind {
 pub struct Terms {
     /// What is done when it fails.
     pub retries: Retries,
+    /// What it takes of the machine while it runs.
+    pub resources: Resources,
+}
+
+/// What a stage takes of the machine while it runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resources {
+    /// Processors.
+    pub cpu: u64,
+    /// Bytes of memory.
+    pub memory: u64,
+    /// Amounts of what the pipeline names.
+    pub named: BTreeMap<String, u64>,
+    /// Names of which no two stages hold the same at once.
+    pub mutexes: BTreeSet<String>,
+}
+
+impl Default for Resources {
+    fn default() -> Self {
+        Self { cpu: 1, memory: 0, named: BTreeMap::new(), mutexes: BTreeSet::new() }
+    }
+}
+
+/// What there is for all stages that run at once.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Capacity {
+    /// Processors; as many as stages may run at once where unset.
+    pub cpu: Option<u64>,
+    /// Bytes of memory; the machine's where unset.
+    pub memory: Option<u64>,
+    /// Amounts of what the pipeline names.
+    pub named: BTreeMap<String, u64>,
 }
 
 /// How often a stage that failed is run again, and after how long.

@@ -11,15 +11,16 @@ use super::own;
 use super::pipeline::Terms;
 use crate::program::Program;
 
-const TOP: [&str; 4] = ["name", "vars", "profiles", "stages"];
-const STAGE: [&str; 5] = ["uses", "run", "inputs", "params", "outputs"];
-const MAX_NAME: usize = 64;
+const TOP: [&str; 5] = ["name", "vars", "resources", "profiles", "stages"];
+const STAGE: [&str; 8] = ["uses", "run", "foreach", "matrix", "inputs", "params", "outputs", "resources"];
+pub(super) const MAX_NAME: usize = 64;
 
 /// A pipeline as written.
 #[derive(Debug, Clone)]
 pub(super) struct Raw {
     pub(super) name: Option<Node>,
     pub(super) vars: Vec<Entry>,
+    pub(super) resources: Option<Node>,
     pub(super) profiles: Vec<Profile>,
     pub(super) stages: Vec<RawStage>,
 }
@@ -37,6 +38,12 @@ pub(super) struct RawStage {
     pub(super) name: String,
     /// Where its name stands.
     pub(super) place: Place,
+    /// The name of the stage that it is one of several of, where it is.
+    pub(super) template: Option<String>,
+    /// What `${item}` stands for.
+    pub(super) item: Option<Node>,
+    pub(super) foreach: Option<Node>,
+    pub(super) matrix: Option<Node>,
     pub(super) uses: Option<Node>,
     /// Everything of a stage that runs a program of the user's; none for built-in kinds.
     pub(super) own: Option<Vec<Entry>>,
@@ -45,6 +52,7 @@ pub(super) struct RawStage {
     /// Names of the params that the file gives, without those of overlays.
     pub(super) declared_params: Vec<String>,
     pub(super) terms: Terms,
+    pub(super) resources: Option<Node>,
     pub(super) inputs: Vec<Entry>,
     pub(super) params: Vec<Entry>,
     pub(super) outputs: Vec<Entry>,
@@ -69,9 +77,16 @@ impl Raw {
         Ok(Self {
             name: part("name").filter(|node| !node.is_null()).cloned(),
             vars: vars.iter().map(|entry| named(entry, "a variable").cloned()).collect::<Result<_, _>>()?,
+            resources: part("resources").filter(|node| !node.is_null()).cloned(),
             profiles: profiles.iter().map(Profile::read).collect::<Result<_, _>>()?,
             stages: stages.iter().map(RawStage::read).collect::<Result<_, _>>()?,
         })
+    }
+
+    /// Where the stages called `name` are: one, or the several that were written as one.
+    pub(super) fn positions(&self, name: &str) -> Vec<usize> {
+        let is_meant = |stage: &RawStage| stage.name == name || stage.template.as_deref() == Some(name);
+        (0..self.stages.len()).filter(|position| is_meant(&self.stages[*position])).collect()
     }
 
     /// The stages' names, in the order written.
@@ -107,16 +122,22 @@ impl RawStage {
             None => Ok(Vec::new()),
         };
         let params = part("params")?;
+        let node = |key: &str| find(entries, key).map(|entry| entry.value.clone()).filter(|node| !node.is_null());
         // What stands beside `run` has short forms, which are read when variables are known.
         let ports = |key: &str| if own { Ok(Vec::new()) } else { part(key) };
         Ok(Self {
             name: stage.clone(),
             place: entry.key_place,
+            template: None,
+            item: None,
+            foreach: node("foreach"),
+            matrix: node("matrix"),
             uses: find(entries, "uses").map(|entry| entry.value.clone()),
             own: own.then(|| entries.iter().filter(|entry| entry.key != "params").cloned().collect()),
             program: None,
             declared_params: params.iter().map(|entry| entry.key.clone()).collect(),
             terms: Terms::default(),
+            resources: node("resources"),
             inputs: ports("inputs")?,
             params,
             outputs: ports("outputs")?,

@@ -84,26 +84,26 @@ fn repeat(stage: &RawStage, items: &[Item], stages: &mut Vec<RawStage>) -> Resul
 
 /// A list of single values, or values by name.
 fn foreach(stage: &RawStage, node: &Node) -> Result<Vec<Item>, Refused> {
-    let items: Vec<Item> = match &node.content {
-        Content::List(values) => {
-            let item = |value: &Node| {
-                let label = label(value).ok_or_else(|| {
-                    let message = format!("an item is {}; write a mapping `name: value`", value.kind());
-                    refuse(stage, "foreach", message, value.place)
-                })?;
-                Ok(Item { label, value: value.clone(), place: value.place })
-            };
-            values.iter().map(item).collect::<Result<_, Refused>>()?
-        }
-        _ => {
-            let item = |entry: &Entry| {
-                if !is_plain(&entry.key) {
-                    return Err(Refusal::Name { name: entry.key.clone(), what: "an item" }.at(entry.key_place));
-                }
-                Ok(Item { label: entry.key.clone(), value: entry.value.clone(), place: entry.key_place })
-            };
-            mapping(node, &what(stage, "foreach"))?.iter().map(item).collect::<Result<_, _>>()?
-        }
+    let items: Vec<Item> = if let Content::List(values) = &node.content {
+        let item = |value: &Node| {
+            let label = label(value).ok_or_else(|| {
+                let message = format!(
+                    "an item of a list is a single value, not {}; others are written `name: value`",
+                    value.kind()
+                );
+                refuse(stage, "foreach", message, value.place)
+            })?;
+            Ok(Item { label, value: value.clone(), place: value.place })
+        };
+        values.iter().map(item).collect::<Result<_, Refused>>()?
+    } else {
+        let item = |entry: &Entry| {
+            if !is_plain(&entry.key) {
+                return Err(Refusal::Name { name: entry.key.clone(), what: "an item" }.at(entry.key_place));
+            }
+            Ok(Item { label: entry.key.clone(), value: entry.value.clone(), place: entry.key_place })
+        };
+        mapping(node, &what(stage, "foreach"))?.iter().map(item).collect::<Result<_, _>>()?
     };
     if items.is_empty() { Err(refuse(stage, "foreach", "has no items", node.place)) } else { Ok(items) }
 }

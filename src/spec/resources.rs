@@ -124,7 +124,6 @@ fn mutexes(node: &Node, what: &str) -> Result<Vec<String>, Refused> {
     }
 }
 
-
 #[cfg(test)]
 mod tests {
     use super::*;

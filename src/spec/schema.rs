@@ -32,6 +32,12 @@ pub fn schema(stages: &[&'static dyn Stage]) -> Value {
         "properties": {
             "name": { "type": "string", "description": "Name of the pipeline; its folder's name where left out." },
             "vars": { "type": ["object", "null"], "description": "Values used twice, written `${name}` where they are used." },
+            "resources": {
+                "type": ["object", "null"],
+                "description": "What there is for all stages that run at once: `cpu` and `memory` (else the machine's), and anything that stages name.",
+                "properties": { "memory": memory() },
+                "additionalProperties": { "type": "integer", "minimum": 1 },
+            },
             "profiles": {
                 "type": ["object", "null"],
                 "description": "Named overlays for `--profile NAME`: params by stage.",
@@ -102,6 +108,9 @@ fn stage(kind: &dyn Stage) -> Value {
             "inputs": ports(inputs),
             "params": { "anyOf": [reference(&params_name(kind.name())), { "type": "null" }] },
             "outputs": ports(outputs),
+            "resources": resources(),
+            "foreach": foreach(),
+            "matrix": matrix(),
         },
     })
 }
@@ -148,8 +157,49 @@ fn own() -> Value {
                 }],
                 "description": "How often it is run again where it fails.",
             },
+            "resources": resources(),
+            "foreach": foreach(),
+            "matrix": matrix(),
         },
     })
+}
+
+/// A stage that is there once for every item.
+fn foreach() -> Value {
+    json!({
+        "type": ["array", "object", "string", "null"],
+        "description": "The stage is there once for each of these, as `stage@item`; `${item}` stands for it. A list, or values by name.",
+    })
+}
+
+/// A stage that is there once for every combination.
+fn matrix() -> Value {
+    json!({
+        "type": ["object", "string", "null"],
+        "description": "The stage is there once for every combination of these lists, as `stage@one-other`; `${item.NAME}` stands for the values.",
+        "additionalProperties": { "type": ["array", "string"] },
+    })
+}
+
+/// What a stage takes of the machine.
+fn resources() -> Value {
+    json!({
+        "type": ["object", "null"],
+        "description": "What it takes while it runs; it waits until there is room. `cpu` is 1 where left out.",
+        "properties": {
+            "memory": memory(),
+            "mutex": {
+                "type": ["string", "array"],
+                "items": { "type": "string" },
+                "description": "Names of which no two stages hold the same at once.",
+            },
+        },
+        "additionalProperties": { "type": "integer", "minimum": 0 },
+    })
+}
+
+fn memory() -> Value {
+    json!({ "type": ["integer", "string"], "description": "Bytes, or e.g. `500MB`, `4GiB`." })
 }
 
 /// An output of such a stage, written at length.

@@ -9,26 +9,31 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::error::{Refusal, Refused};
-use super::node::{Content, Entry, MAX_DEPTH, MAX_NODES, Node, Place};
+use super::node::{Content, Entry, MAX_DEPTH, MAX_NODES, Node, Place, find};
 use super::raw::Raw;
 
+/// The variable that stands for the item of a repeated stage.
+const ITEM: &str = "item";
 /// What variables may add up to, in bytes of text.
 const MAX_TEXT: usize = 1 << 20;
 
 /// Replaces every variable in the pipeline, and checks those that nothing uses.
 pub(super) fn expand(raw: &mut Raw) -> Result<(), Refused> {
     let vars = std::mem::take(&mut raw.vars);
-    let by_name = vars.iter().map(|entry| (entry.key.as_str(), entry)).collect();
-    let mut scope = Scope { vars: by_name, known: BTreeMap::new(), open: Vec::new(), nodes: 0, text: 0 };
+    let mut scope = Scope::new(&vars);
     for entry in &vars {
         scope.resolve(&entry.key, entry.key_place)?;
     }
     if let Some(name) = &mut raw.name {
         *name = scope.expand(name)?;
     }
+    if let Some(resources) = &mut raw.resources {
+        *resources = scope.expand(resources)?;
+    }
     for stage in &mut raw.stages {
-        if let Some(uses) = &mut stage.uses {
-            *uses = scope.expand(uses)?;
+        scope.item = stage.item.take();
+        for node in stage.uses.iter_mut().chain(&mut stage.resources) {
+            *node = scope.expand(node)?;
         }
         let own = stage.own.iter_mut().flatten();
         for entry in stage.inputs.iter_mut().chain(&mut stage.params).chain(&mut stage.outputs).chain(own) {
@@ -39,10 +44,12 @@ pub(super) fn expand(raw: &mut Raw) -> Result<(), Refused> {
 }
 
 /// The variables, those already resolved, those being resolved, and what they have added up to.
-struct Scope<'a> {
+pub(super) struct Scope<'a> {
     vars: BTreeMap<&'a str, &'a Entry>,
     known: BTreeMap<&'a str, Node>,
     open: Vec<&'a str>,
+    /// What `${item}` stands for in the stage at hand; in no variable's own value.
+    item: Option<Node>,
     nodes: usize,
     text: usize,
 }
@@ -54,8 +61,13 @@ enum Piece<'t> {
     Variable(&'t str),
 }
 
-impl Scope<'_> {
-    fn expand(&mut self, node: &Node) -> Result<Node, Refused> {
+impl<'a> Scope<'a> {
+    pub(super) fn new(vars: &'a [Entry]) -> Self {
+        let vars = vars.iter().map(|entry| (entry.key.as_str(), entry)).collect();
+        Self { vars, known: BTreeMap::new(), open: Vec::new(), item: None, nodes: 0, text: 0 }
+    }
+
+    pub(super) fn expand(&mut self, node: &Node) -> Result<Node, Refused> {
         let content = match &node.content {
             Content::Scalar(Value::String(text)) if text.contains("${") => return self.expand_text(text, node.place),
             Content::Scalar(value) => Content::Scalar(value.clone()),
@@ -106,6 +118,17 @@ impl Scope<'_> {
     fn resolve(&mut self, name: &str, place: Place) -> Result<Node, Refused> {
         if let Some(value) = self.known.get(name) {
             return Ok(value.clone());
+        }
+        if let Some((whole, part)) = name.rsplit_once('.') {
+            let whole = self.resolve(whole, place)?;
+            let entries = whole.as_mapping().unwrap_or_default();
+            let found = find(entries, part).map(|entry| entry.value.clone());
+            let known = entries.iter().map(|entry| entry.key.as_str());
+            return found
+                .ok_or_else(|| Refusal::unknown("key", part, known).of(&format!("variable `{name}`")).at(place));
+        }
+        if let Some(item) = self.item.as_ref().filter(|_| name == ITEM && self.open.is_empty()) {
+            return Ok(item.clone());
         }
         let Some(entry) = self.vars.get(name).copied() else {
             return Err(Refusal::unknown("variable", name, self.vars.keys().copied()).at(place));

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::*;
 use crate::fingerprint::tests::OnlyLookedAt;
-use crate::spec::pipeline::{Kind, OutputReference, PipelineStage, Terms};
+use crate::spec::pipeline::{Capacity, Kind, OutputReference, PipelineStage, Terms};
 
 fn stage(name: &str, from: Option<&str>, value: u64) -> PipelineStage {
     let reference =
@@ -38,6 +38,7 @@ fn pipeline(clean: u64, train: u64) -> Pipeline {
             stage("end", Some("train"), 0),
             stage("deploy", Some("train"), 0),
         ],
+        capacity: Capacity::default(),
         is_overridden: true,
     }
 }

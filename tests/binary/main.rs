@@ -13,6 +13,8 @@ mod interfaces;
 #[cfg(test)]
 mod own_data;
 #[cfg(test)]
+mod own_stages;
+#[cfg(test)]
 mod support;
 #[cfg(test)]
 mod sweep;

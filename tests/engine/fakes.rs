@@ -14,7 +14,7 @@ use segpipe::engine::{self, Computed, EngineError, Ports, RunOptions, RunReport}
 use segpipe::event::{Event, Outcome, StageFinished};
 use segpipe::graph::Selection;
 use segpipe::plan::Plan;
-use segpipe::spec::pipeline::{Kind, OutputReference, Pipeline, PipelineStage, Terms};
+use segpipe::spec::pipeline::{Capacity, Kind, OutputReference, Pipeline, PipelineStage, Terms};
 use segpipe_stages::contract::{
     CheckedParams, Fault, FinishedRun, Input, Observer, Output, ParamError, ResolvedSource, SourceOrigin,
     SourceRequest, SourceResolver, SourceSelection, Stage, StageContext, StageError, StageReport, Tracker,
@@ -209,6 +209,7 @@ impl Project {
             file: self.directory.join("pipeline.yaml"),
             directory: self.directory.clone(),
             stages: fakes.map(|fake| self.stage(fake)).collect(),
+            capacity: Capacity::default(),
             is_overridden: self.is_overridden,
         }
     }

@@ -28,7 +28,7 @@ fn a_source_edited_while_its_stage_runs_is_never_recorded_as_the_input_of_that_r
     });
     let ran = project.run();
     assert_eq!(project.load.runs(), 2);
-    assert!(ran.notes().iter().any(|note| note.contains("changed while it was read")), "{:?}", ran.notes());
+    assert!(ran.notes().iter().any(|note| note.contains("changed while the stage ran")), "{:?}", ran.notes());
     assert_eq!(project.read("artifacts/count/number.parquet"), "30");
     project.write_source("one\ntwo\n");
     let ran = project.run();

@@ -12,4 +12,6 @@ mod process;
 #[cfg(test)]
 mod project;
 #[cfg(test)]
+mod several;
+#[cfg(test)]
 mod staleness;

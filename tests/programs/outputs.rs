@@ -5,7 +5,7 @@ use rstest::rstest;
 use crate::project::Project;
 
 fn stage(run: &str, outputs: &str) -> String {
-    format!("  work:\n    run: {run}\n    outputs: {outputs}\n")
+    format!("  make:\n    run: {run}\n    outputs: {outputs}\n")
 }
 
 #[rstest]
@@ -21,9 +21,9 @@ fn a_program_that_fails_fails_its_stage(#[case] run: &str, #[case] message: &str
     let ran = project.run(&[]);
     let said = ran.badly(1);
     assert!(said.contains(message) && said.contains(more), "{said}");
-    assert_eq!(ran.outcomes(), "work:failed");
-    assert!(!project.path("artifacts/work").exists());
-    assert_eq!(project.run(&[]).outcomes(), "work:failed", "nothing was kept");
+    assert_eq!(ran.outcomes(), "make:failed");
+    assert!(!project.path("artifacts/make").exists());
+    assert_eq!(project.run(&[]).outcomes(), "make:failed", "nothing was kept");
 }
 
 #[rstest]
@@ -47,28 +47,28 @@ fn an_output_that_is_not_as_declared_is_not_kept(
     let ran = project.run(&[]);
     let said = ran.badly(1);
     assert!(said.contains(message) && said.contains(hint), "{said}");
-    assert!(!project.path("artifacts/work").exists());
+    assert!(!project.path("artifacts/make").exists());
 }
 
 #[test]
 fn outputs_are_placed_whole_and_restored_without_running() {
     let run = "mkdir $SEGPIPE_OUTPUT_PLOTS/deep; echo 1 > $SEGPIPE_OUTPUT_PLOTS/deep/a; echo 2 > $SEGPIPE_OUTPUT_B; date > ran";
     let project = Project::new(&stage(run, "[plots/, b.txt]"));
-    assert_eq!(project.run_well(), "work:ran");
+    assert_eq!(project.run_well(), "make:ran");
     let when = project.read("ran");
-    std::fs::remove_dir_all(project.path("artifacts/work")).unwrap();
-    assert_eq!(project.run_well(), "work:restored");
-    assert_eq!(project.read("artifacts/work/plots/deep/a"), "1\n");
-    project.write("artifacts/work/b.txt", "edited");
-    assert_eq!(project.run_well(), "work:restored");
-    assert_eq!((project.read("artifacts/work/b.txt").as_str(), project.read("ran")), ("2\n", when));
+    std::fs::remove_dir_all(project.path("artifacts/make")).unwrap();
+    assert_eq!(project.run_well(), "make:restored");
+    assert_eq!(project.read("artifacts/make/plots/deep/a"), "1\n");
+    project.write("artifacts/make/b.txt", "edited");
+    assert_eq!(project.run_well(), "make:restored");
+    assert_eq!((project.read("artifacts/make/b.txt").as_str(), project.read("ran")), ("2\n", when));
 }
 
 #[test]
 fn a_stage_without_outputs_runs_once() {
     let project = Project::new(&stage("echo done", "[]"));
-    assert_eq!(project.run_well(), "work:ran");
-    assert_eq!(project.run_well(), "work:cached");
+    assert_eq!(project.run_well(), "make:ran");
+    assert_eq!(project.run_well(), "make:cached");
 }
 
 #[test]
@@ -77,7 +77,7 @@ fn a_hard_link_as_an_output_leaves_the_store_its_own_copy() {
     project.write("words.txt", "one\n");
     project.run_well();
     std::fs::write(project.path("words.txt"), "two\n").unwrap();
-    assert_eq!(project.read("artifacts/work/a.txt"), "one\n");
+    assert_eq!(project.read("artifacts/make/a.txt"), "one\n");
     assert_eq!(project.files_with("one\n").len(), 2, "the object and the output");
 }
 

@@ -5,6 +5,7 @@ mod hostile;
 mod layers;
 mod own;
 mod refusals;
+mod several;
 mod shapes;
 
 use std::path::PathBuf;

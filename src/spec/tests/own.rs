@@ -124,106 +124,215 @@ fn what_is_promised_of_a_table_is_a_fact_too() {
 
 #[test]
 fn a_built_in_stage_takes_a_table_of_a_program_and_nothing_else() {
-    assert_snapshot!(changed("churn.scores", "churn.report"), @r#""#);
+    assert_snapshot!(changed("churn.scores", "churn.report"), @r#"
+    pipeline.yaml:20:31: input `customers` of stage `train` needs a table, and `churn.report` is a file
+       |
+    20 |   train: {inputs: {customers: churn.report}}
+       |                               ^^^^^^^^^^^^
+    "#);
 }
 
 #[test]
 fn uses_and_run_exclude_each_other() {
-    assert_snapshot!(changed("    deps:", "    uses: rfm\n    deps:"), @r#""#);
+    assert_snapshot!(changed("    deps:", "    uses: rfm\n    deps:"), @r#"
+    pipeline.yaml:15:5: stage `churn` says both `uses` and `run`
+       |
+    15 |     uses: rfm
+       |     ^^^^
+    hint: `uses` names a kind that segpipe brings, `run` a program of your own
+    "#);
 }
 
 #[test]
 fn an_unknown_key_beside_run_is_refused() {
-    assert_snapshot!(changed("deps:", "dpes:"), @r#""#);
+    assert_snapshot!(changed("deps:", "dpes:"), @r#"
+    pipeline.yaml:15:5: unknown key `dpes` of stage `churn`
+       |
+    15 |     dpes: [lib.py]
+       |     ^^^^
+    hint: did you mean `deps`?
+    "#);
 }
 
 #[test]
 fn run_without_a_command_is_refused() {
-    assert_snapshot!(changed("python ${script}", "' '"), @r#""#);
+    assert_snapshot!(changed("python ${script}", "' '"), @r#"
+    pipeline.yaml:9:10: `run` of stage `churn` must be a command, not this
+      |
+    9 |     run: ' '
+      |          ^^^
+    "#);
 }
 
 #[test]
 fn an_input_that_does_not_exist_is_refused_with_the_nearest() {
-    assert_snapshot!(changed("[rfm.customers]", "[rfm.custmers]"), @r#""#);
+    assert_snapshot!(changed("[rfm.customers]", "[rfm.custmers]"), @r#"
+    pipeline.yaml:10:14: unknown output `custmers` of stage `rfm`
+       |
+    10 |     inputs: [rfm.custmers]
+       |              ^^^^^^^^^^^^
+    hint: did you mean `customers`?
+    "#);
 }
 
 #[test]
 fn two_inputs_of_one_name_are_refused() {
-    assert_snapshot!(changed("[rfm.customers]", "[rfm.customers, rfm.customers]"), @r#""#);
+    assert_snapshot!(changed("[rfm.customers]", "[rfm.customers, rfm.customers]"), @r#"
+    pipeline.yaml:10:29: `inputs` of stage `churn`: `customers` is there twice; write `name: …` to tell them apart
+       |
+    10 |     inputs: [rfm.customers, rfm.customers]
+       |                             ^^^^^^^^^^^^^
+    "#);
 }
 
 #[test]
 fn an_output_outside_the_project_is_refused() {
-    assert_snapshot!(changed("reports/churn.html", "../churn.html"), @r#""#);
+    assert_snapshot!(changed("reports/churn.html", "../churn.html"), @r#"
+    pipeline.yaml:14:15: output path `../churn.html` leads outside the project
+       |
+    14 |       report: ../churn.html
+       |               ^^^^^^^^^^^^^
+    hint: an output is a path below the folder of the pipeline file
+    "#);
 }
 
 #[test]
 fn an_output_that_another_stage_writes_is_refused() {
-    assert_snapshot!(changed("reports/churn.html", "artifacts/rfm/customers.parquet"), @r#""#);
+    assert_snapshot!(changed("reports/churn.html", "artifacts/rfm/customers.parquet"), @r#"
+    pipeline.yaml:14:15: `artifacts/rfm/customers.parquet` is written by `rfm.customers` already
+       |
+    14 |       report: artifacts/rfm/customers.parquet
+       |               ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+    "#);
 }
 
 #[test]
 fn an_output_over_a_dependency_is_refused() {
-    assert_snapshot!(changed("reports/churn.html", "lib.py"), @r#""#);
+    assert_snapshot!(changed("reports/churn.html", "lib.py"), @r#"
+    pipeline.yaml:14:15: `lib.py` is read by stage `churn` already
+       |
+    14 |       report: lib.py
+       |               ^^^^^^
+    "#);
 }
 
 #[test]
 fn a_dependency_that_is_not_there_is_refused_with_the_nearest() {
-    assert_snapshot!(changed("[lib.py]", "[libs.py]"), @r#""#);
+    assert_snapshot!(changed("[lib.py]", "[libs.py]"), @r#"
+    pipeline.yaml:15:12: unknown file `libs.py` in `deps` of stage `churn`
+       |
+    15 |     deps: [libs.py]
+       |            ^^^^^^^
+    hint: did you mean `lib.py`?
+    "#);
 }
 
 #[test]
 fn a_dependency_outside_the_project_is_refused() {
-    assert_snapshot!(changed("[lib.py]", "[/etc/passwd]"), @r#""#);
+    assert_snapshot!(changed("[lib.py]", "[/etc/passwd]"), @r#"
+    pipeline.yaml:15:12: `deps` of stage `churn`: `/etc/passwd` leads outside the project
+       |
+    15 |     deps: [/etc/passwd]
+       |            ^^^^^^^^^^^
+    "#);
 }
 
 #[test]
 fn a_folder_as_a_dependency_is_refused_with_the_pattern_that_is_meant() {
-    assert_snapshot!(changed("[lib.py]", "[stages/]"), @r#""#);
+    assert_snapshot!(changed("[lib.py]", "[stages/]"), @r#"
+    pipeline.yaml:15:12: `deps` of stage `churn`: `stages/` is a folder; `stages/**` is all files in it
+       |
+    15 |     deps: [stages/]
+       |            ^^^^^^^
+    "#);
 }
 
 #[test]
 fn a_result_as_a_dependency_is_refused() {
-    assert_snapshot!(changed("[lib.py]", "[artifacts/rfm/customers.parquet]"), @r#""#);
+    assert_snapshot!(changed("[lib.py]", "[artifacts/rfm/customers.parquet]"), @r#"
+    pipeline.yaml:15:12: `deps` of stage `churn`: `artifacts/rfm/customers.parquet` is a result; what another stage writes is one of the `inputs`
+       |
+    15 |     deps: [artifacts/rfm/customers.parquet]
+       |            ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+    "#);
 }
 
 #[test]
 fn a_variable_of_segpipes_own_is_refused() {
-    assert_snapshot!(changed("[REGION]", "[SEGPIPE_STAGE]"), @r#""#);
+    assert_snapshot!(changed("[REGION]", "[SEGPIPE_STAGE]"), @r#"
+    pipeline.yaml:16:11: `env` of stage `churn`: `SEGPIPE_STAGE` is set by segpipe
+       |
+    16 |     env: [SEGPIPE_STAGE]
+       |           ^^^^^^^^^^^^^
+    "#);
 }
 
 #[test]
 fn a_variable_that_is_secret_and_not_is_refused() {
-    assert_snapshot!(changed("[TOKEN]", "[REGION]"), @r#""#);
+    assert_snapshot!(changed("[TOKEN]", "[REGION]"), @r#"
+    pipeline.yaml:17:18: `secret_env` of stage `churn`: `REGION` is declared twice
+       |
+    17 |     secret_env: [REGION]
+       |                  ^^^^^^
+    "#);
 }
 
 #[test]
 fn a_timeout_that_is_no_time_is_refused() {
-    assert_snapshot!(changed("5m", "soon"), @r#""#);
+    assert_snapshot!(changed("5m", "soon"), @r#"
+    pipeline.yaml:18:14: `timeout` of stage `churn`: is a length of time above 0, e.g. `30s`, `5m` or `1.5h`
+       |
+    18 |     timeout: soon
+       |              ^^^^
+    "#);
 }
 
 #[test]
 fn retries_without_end_are_refused() {
-    assert_snapshot!(changed("retries: 3", "retries: 1000"), @r#""#);
+    assert_snapshot!(changed("retries: 3", "retries: 1000"), @r#"
+    pipeline.yaml:19:14: `retries` of stage `churn`: is a number from 0 to 100
+       |
+    19 |     retries: 1000
+       |              ^^^^
+    "#);
 }
 
 #[test]
 fn a_promise_of_an_unknown_type_is_refused_with_the_nearest() {
-    assert_snapshot!(changed("scores:", "scores: {columns: {id: strng}}"), @r#""#);
+    assert_snapshot!(changed("scores:", "scores: {columns: {id: strng}}"), @r#"
+    pipeline.yaml:13:30: unknown type `strng` of column `id` of output `scores` of stage `churn`
+       |
+    13 |       scores: {columns: {id: strng}}
+       |                              ^^^^^
+    hint: did you mean `string`?
+    "#);
 }
 
 #[test]
 fn a_promise_of_something_that_is_no_table_is_refused() {
-    assert_snapshot!(changed("report: reports/churn.html", "report: {path: churn.html, rows: 5}"), @r#""#);
+    assert_snapshot!(changed("report: reports/churn.html", "report: {path: churn.html, rows: 5}"), @r#"
+    pipeline.yaml:14:22: output `report` of stage `churn`: only a table (`.parquet`) has columns and rows
+       |
+    14 |       report: {path: churn.html, rows: 5}
+       |                      ^^^^^^^^^^
+    "#);
 }
 
 #[test]
 fn a_share_that_is_none_is_refused() {
-    assert_snapshot!(changed("scores:", "scores: {columns: {id: {type: string, max_null_share: 5}}}"), @r#""#);
+    assert_snapshot!(changed("scores:", "scores: {columns: {id: {type: string, max_null_share: 5}}}"), @r#"
+    pipeline.yaml:13:61: `max_null_share` of column `id` of output `scores` of stage `churn`: is a share from 0 (no nulls) to 1
+       |
+    13 |       scores: {columns: {id: {type: string, max_null_share: 5}}}
+       |                                                             ^
+    "#);
 }
 
 #[test]
 fn an_unknown_param_on_the_command_line_is_refused_with_the_nearest() {
     let said = project(GOOD).refusal(&overrides(None, &["churn.treshold=0.7"]));
-    assert_snapshot!(said, @r#""#);
+    assert_snapshot!(said, @r#"
+    `--set churn.treshold=0.7`: unknown param `treshold` of stage `churn`
+    hint: did you mean `threshold`?
+    "#);
 }
