@@ -20,7 +20,11 @@ use crate::spec::pipeline::PipelineStage;
 use crate::store::records::{Record, RecordedOutput};
 use crate::store::{StoreError, files};
 
-/// Runs `stage` and keeps the result. None where a source changed meanwhile: then nothing is kept.
+/// What a stage wrote, by output.
+pub(super) type Outputs = BTreeMap<String, RecordedOutput>;
+
+/// Runs `stage` and keeps the result. None where a source changed meanwhile: then nothing is kept. `announce` hears of
+/// the outputs once the store has them, from when on other stages can read them; they become a result with the record.
 ///
 /// # Errors
 /// Those of the stage, and of the disk. Nothing is kept then.
@@ -30,6 +34,7 @@ pub(super) fn execute(
     inputs: &BTreeMap<&'static str, Digest>,
     document: &Document,
     sources: &WitnessedSources,
+    announce: &dyn Fn(&Outputs),
 ) -> Result<Option<Record>, StageError> {
     session.emit(Event::StageStarted { stage: stage.name.clone() });
     let began = Instant::now();
@@ -47,13 +52,15 @@ pub(super) fn execute(
         files::remove(&directory)?;
         return Ok(None);
     }
+    let outputs = keep_outputs(session, stage, &directory, &rows)?;
+    announce(&outputs);
     let record = Record {
         fingerprint: document.fingerprint(),
         document: document.text().to_owned(),
         headline: report.headline,
         notes: listener.into_notes(),
         seconds: began.elapsed().as_secs_f64(),
-        outputs: keep_outputs(session, stage, &directory, &rows)?,
+        outputs,
     };
     session.store.keep_record(&record)?;
     files::remove(&directory)?;
@@ -100,7 +107,7 @@ fn keep_outputs(
     stage: &PipelineStage,
     directory: &Path,
     rows: &BTreeMap<&'static str, u64>,
-) -> Result<BTreeMap<String, RecordedOutput>, StageError> {
+) -> Result<Outputs, StageError> {
     let keep = |output: &Output| {
         let path = directory.join(output.path);
         let is_there = if output.kind == OutputKind::Directory { path.is_dir() } else { path.is_file() };
