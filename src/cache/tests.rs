@@ -10,7 +10,7 @@ use crate::digest::Digest;
 use crate::store::Store;
 use crate::store::records::{Record, RecordedOutput};
 
-const DAY: Duration = Duration::from_secs(86_400);
+const DAY: Duration = Duration::from_hours(24);
 
 struct Project {
     _folder: tempfile::TempDir,
@@ -35,7 +35,9 @@ impl Project {
     /// Keeps a folder with these files.
     fn folder(&self, files: &[(&str, &str)]) -> Digest {
         let directory = self.store.private_directory("test").unwrap();
-        files.iter().for_each(|(name, content)| fs::write(directory.join(name), content).unwrap());
+        for (name, content) in files {
+            fs::write(directory.join(name), content).unwrap();
+        }
         self.store.keep_tree(&directory).unwrap()
     }
 
@@ -243,7 +245,7 @@ fn a_damaged_record_is_told_by_its_file() {
     let path = project.record_path(project.result("train", &[project.object("table")], 0));
     fs::write(&path, "damaged").unwrap();
     let verified = verify(&project.store, &Silent).unwrap();
-    assert_eq!(verified.damaged_records, [path.clone()]);
+    assert_eq!(verified.damaged_records, std::slice::from_ref(&path));
     verified.repair(&project.store).unwrap();
     assert!(!path.exists());
     let everything: BTreeSet<Digest> = project.store.objects().unwrap().into_keys().collect();

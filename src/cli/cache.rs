@@ -37,6 +37,7 @@ pub(super) fn cache(around: &Surroundings, command: &CacheCommand) -> Ending {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "handed over by `map_err`")]
 fn of_store(error: StoreError) -> Failure {
     failure::of_fault(&error)
 }
