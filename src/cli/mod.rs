@@ -43,6 +43,7 @@ use failure::Failure;
 use printer::Printer;
 use project::Surroundings;
 
+use crate::program::guard;
 use crate::report::{Detail, Look};
 
 /// How a command ends: with an exit code of its own, or badly.
@@ -50,6 +51,9 @@ type Ending = Result<u8, Failure>;
 
 /// The process: parses the arguments, does what they say, and explains what went wrong.
 pub fn main() -> ExitCode {
+    if let Some(code) = guard::intercept(std::env::args_os()) {
+        return ExitCode::from(code);
+    }
     panic::install_hook();
     signals::outlive_file_limit();
     let plain = Printer::new(Look::of_stderr(Detail::Normal));

@@ -28,7 +28,7 @@ pub(super) type Results = BTreeMap<String, StageResult>;
 type Known = BTreeMap<String, Outputs>;
 
 /// The digest of every input, by port.
-type Inputs = BTreeMap<&'static str, Digest>;
+type Inputs = BTreeMap<String, Digest>;
 
 /// Runs the session's selected stages and returns what became of every stage of the pipeline.
 pub(super) fn run(session: &Arc<Session>) -> Result<Results, EngineError> {
@@ -130,9 +130,9 @@ fn inputs(stage: &PipelineStage, results: &Results, known: &Known) -> Option<Inp
     let digest = |reference: &OutputReference| {
         let outputs =
             results.get(&reference.stage).map(|result| &result.outputs).or_else(|| known.get(&reference.stage));
-        Some(outputs?.get(reference.output)?.digest)
+        Some(outputs?.get(&reference.output)?.digest)
     };
-    stage.inputs.iter().map(|(port, reference)| Some((*port, digest(reference)?))).collect()
+    stage.inputs.iter().map(|(port, reference)| Some((port.clone(), digest(reference)?))).collect()
 }
 
 /// Gives every stage that can no longer run its reason, in order, so that what hangs on it follows.
@@ -161,7 +161,7 @@ fn missing_upstream(stage: &PipelineStage, results: &Results, done: &[(String, S
         results.get(name).or_else(held)
     };
     let lost = stage.inputs.values().find(|reference| {
-        result_of(&reference.stage).is_some_and(|result| !result.outputs.contains_key(reference.output))
+        result_of(&reference.stage).is_some_and(|result| !result.outputs.contains_key(&reference.output))
     });
     lost.map(|reference| format!("needs `{}`", reference.stage))
 }

@@ -103,7 +103,7 @@ impl StageResult {
 pub(super) fn bring_up_to_date(
     session: &Session,
     stage: &PipelineStage,
-    inputs: BTreeMap<&'static str, Digest>,
+    inputs: BTreeMap<String, Digest>,
     announce: &dyn Fn(&Outputs),
 ) -> StageResult {
     let began = Instant::now();
@@ -124,7 +124,7 @@ fn panicked(stage: &PipelineStage, panic: &(dyn Any + Send)) -> StageError {
 struct Update<'a> {
     session: &'a Session,
     stage: &'a PipelineStage,
-    inputs: BTreeMap<&'static str, Digest>,
+    inputs: BTreeMap<String, Digest>,
     announce: &'a dyn Fn(&Outputs),
 }
 
@@ -189,7 +189,7 @@ impl Update<'_> {
         }
         let executed = execute::execute(self.session, self.stage, &self.inputs, document, sources, self.announce)?;
         let Some(record) = executed else {
-            let text = "a source changed while it was read; it is read again".to_owned();
+            let text = "a source changed while the stage ran; it runs again".to_owned();
             self.session.note(Some(&self.stage.name), NoteLevel::Warning, text);
             return Ok(None);
         };
@@ -211,9 +211,9 @@ impl Update<'_> {
     /// Puts every output whose place shows something else back.
     fn restore(&self, record: &Record) -> Result<(), StoreError> {
         let present = self.session.judge().present(self.stage)?;
-        let place = |port: &Output| match record.outputs.get(port.name) {
-            Some(output) if present[port.name] != Some(output.digest) => {
-                let place = self.session.store.project().join(&self.stage.outputs[port.name]);
+        let place = |port: &Output| match record.outputs.get(&*port.name) {
+            Some(output) if present[&*port.name] != Some(output.digest) => {
+                let place = self.session.store.project().join(&self.stage.outputs[&*port.name]);
                 self.session.store.place(output.digest, port.kind, &place)
             }
             _ => Ok(()),

@@ -245,7 +245,7 @@ fn stage(stage: &FinishedStage) -> EntryStage {
     let cleaned = |(name, value): (&String, &Value)| (name.clone(), secrets::without_secrets(name, value));
     EntryStage {
         name: stage.name.clone(),
-        kind: stage.kind.to_owned(),
+        kind: stage.kind.clone(),
         outcome: stage.outcome.to_owned(),
         reason: stage.reason.clone(),
         seconds: stage.seconds,

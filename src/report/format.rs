@@ -52,6 +52,11 @@ pub fn output_lines(stage: &StageFinished, paint: Paint) -> Vec<String> {
     stage.outputs.iter().map(line).collect()
 }
 
+/// A line that a program of a stage said.
+pub fn said_line(stage: &str, line: &str, paint: Paint) -> String {
+    format!("{} {line}", paint.tone(Tone::Calm, &format!("{stage:>OUTCOME$} |")))
+}
+
 /// A remark of a stage, under its line.
 pub fn note_line(note: &Note, paint: Paint) -> String {
     match note.level {

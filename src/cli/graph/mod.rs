@@ -23,19 +23,19 @@ pub(super) fn graph(around: &Surroundings, arguments: &GraphArguments) -> Ending
 }
 
 /// A stage and the outputs it reads, by the stage that writes them.
-type Reads<'a> = (&'a str, BTreeMap<&'a str, Vec<&'static str>>);
+type Reads<'a> = (&'a str, BTreeMap<&'a str, Vec<&'a str>>);
 
 /// Every stage in order, with what it reads.
 fn reads(pipeline: &Pipeline) -> Vec<Reads<'_>> {
     pipeline.stages.iter().map(|stage| (stage.name.as_str(), read_by(stage))).collect()
 }
 
-fn read_by(stage: &PipelineStage) -> BTreeMap<&str, Vec<&'static str>> {
-    let mut read: BTreeMap<&str, Vec<&'static str>> = BTreeMap::new();
+fn read_by(stage: &PipelineStage) -> BTreeMap<&str, Vec<&str>> {
+    let mut read: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for reference in stage.inputs.values() {
         let outputs = read.entry(&reference.stage).or_default();
-        if !outputs.contains(&reference.output) {
-            outputs.push(reference.output);
+        if !outputs.contains(&reference.output.as_str()) {
+            outputs.push(&reference.output);
         }
     }
     read
