@@ -9,13 +9,14 @@ wrk.headers["content-type"] = "application/json"
 wrk.body = '{"dataframe_split":{"columns":["recency","frequency","monetary"],"data":['
   .. table.concat(rows, ",") .. "]}}"
 
+-- Refused is what was answered with an error; broken is what was not answered, or too late.
 function done(summary, latency, requests)
   local errors = summary.errors
-  local failed = errors.connect + errors.read + errors.write + errors.status + errors.timeout
   io.write(string.format(
-    "| %s | %d | %s | %.0f | %.2f | %.2f | %d |\n",
-    os.getenv("SERVER"), #rows, os.getenv("CONNECTIONS"),
+    "| %s | %d | %s | %d | %.0f | %.2f | %.2f | %d | %d |\n",
+    os.getenv("SERVER"), #rows, os.getenv("CONNECTIONS"), summary.requests,
     summary.requests * 1e6 / summary.duration,
-    latency:percentile(50) / 1000, latency:percentile(99) / 1000, failed
+    latency:percentile(50) / 1000, latency:percentile(99) / 1000,
+    errors.status, errors.connect + errors.read + errors.write + errors.timeout
   ))
 end

@@ -5,6 +5,7 @@
 
 pub mod args;
 mod bundle;
+mod cache;
 mod check;
 mod diff;
 mod export;
@@ -30,6 +31,7 @@ mod sweep;
 mod threads;
 mod trace;
 mod tracking;
+mod units;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -109,6 +111,7 @@ fn dispatch(arguments: Arguments, printer: Printer) -> Ending {
         Command::Predict(arguments) => predict::predict(&around, &arguments),
         Command::Serve(arguments) => serve::serve(&around, &arguments),
         Command::Init(arguments) => init::init(&around, &arguments),
+        Command::Cache(command) => cache::cache(&around, &command),
         Command::Export(arguments) => export::export(&around, &arguments),
     }
 }

@@ -60,6 +60,7 @@ fn options(arguments: &ServeArguments) -> Result<Options, Failure> {
         max_upload: arguments.max_upload * MIB,
         concurrency: arguments.concurrency,
         time_out: Duration::from_secs(arguments.time_out),
+        reader_time_out: Duration::from_secs(arguments.time_out),
         ..Options::default()
     })
 }

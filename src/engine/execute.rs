@@ -23,8 +23,12 @@ use crate::store::{Store, StoreError, files};
 /// How often an interruption is looked at while a retry is waited for.
 const TICK: Duration = Duration::from_millis(50);
 
+/// What a stage wrote, by output.
+pub(super) type Outputs = BTreeMap<String, RecordedOutput>;
+
 /// Runs `stage` and keeps the result; again where it fails and its terms say so. None where a source changed meanwhile:
-/// then nothing is kept.
+/// then nothing is kept. `announce` hears of the outputs once the store has them, from when on other stages can read
+/// them; they become a result with the record.
 ///
 /// # Errors
 /// Those of the stage, and of the disk. Nothing is kept then.
@@ -34,10 +38,11 @@ pub(super) fn execute(
     inputs: &BTreeMap<String, Digest>,
     document: &Document,
     sources: &WitnessedSources,
+    announce: &dyn Fn(&Outputs),
 ) -> Result<Option<Record>, StageError> {
     session.emit(Event::StageStarted { stage: stage.name.clone() });
     files::remove(&session.store.project().join(Store::log_path(&stage.name)))?;
-    let attempt = Attempt { session, stage, inputs, document, sources };
+    let attempt = Attempt { session, stage, inputs, document, sources, announce };
     let retries = stage.terms.retries;
     for retry in 1..=retries.times {
         match attempt.run() {
@@ -73,6 +78,7 @@ struct Attempt<'a> {
     inputs: &'a BTreeMap<String, Digest>,
     document: &'a Document,
     sources: &'a WitnessedSources,
+    announce: &'a dyn Fn(&Outputs),
 }
 
 impl Attempt<'_> {
@@ -106,13 +112,15 @@ impl Attempt<'_> {
         if self.has_changed_sources()? {
             return Ok(None);
         }
+        let outputs = keep_outputs(session, stage, directory, &rows)?;
+        (self.announce)(&outputs);
         let record = Record {
             fingerprint: document.fingerprint(),
             document: document.text().to_owned(),
             headline: report.headline,
             notes: listener.into_notes(),
             seconds: began.elapsed().as_secs_f64(),
-            outputs: keep_outputs(session, stage, directory, &rows)?,
+            outputs,
         };
         session.store.keep_record(&record)?;
         Ok(Some(record))
@@ -203,7 +211,7 @@ fn keep_outputs(
     stage: &PipelineStage,
     directory: &Path,
     rows: &BTreeMap<String, u64>,
-) -> Result<BTreeMap<String, RecordedOutput>, StageError> {
+) -> Result<Outputs, StageError> {
     let keep = |output: &Output| {
         let path = directory.join(&*output.path);
         let is_there = if output.kind == OutputKind::Directory { path.is_dir() } else { path.is_file() };

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::fs::{self, Metadata};
 use std::io;
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use segpipe_stages::contract::{Output, OutputKind, StageContext, StageError};
 
@@ -49,7 +49,30 @@ fn check_kind(program: &Program, output: &Output, path: &Path) -> Result<(), Pro
         (false, _) => "a file",
     };
     let is_right = if wants_folder { metadata.is_dir() } else { metadata.is_file() };
-    if is_right { Ok(()) } else { Err(ProgramError::Kind { output: name, found: found(&metadata), expected }) }
+    if !is_right {
+        return Err(ProgramError::Kind { output: name, found: found(&metadata), expected });
+    }
+    match foreign(path).map_err(file_error("read", path))? {
+        Some((inner, found)) => {
+            let inner = inner.strip_prefix(path).unwrap_or(&inner).display().to_string();
+            Err(ProgramError::Kind { output: format!("{name}/{inner}"), found, expected: "a file of its own" })
+        }
+        None => Ok(()),
+    }
+}
+
+/// Something in a folder that is neither file nor folder, and so cannot be kept.
+fn foreign(path: &Path) -> io::Result<Option<(PathBuf, &'static str)>> {
+    let metadata = fs::symlink_metadata(path)?;
+    if metadata.is_dir() {
+        for entry in fs::read_dir(path)? {
+            if let Some(inner) = foreign(&entry?.path())? {
+                return Ok(Some(inner));
+            }
+        }
+    }
+    let is_usual = metadata.is_dir() || metadata.is_file();
+    Ok((!is_usual).then(|| (path.to_owned(), found(&metadata))))
 }
 
 fn found(metadata: &Metadata) -> &'static str {

@@ -30,6 +30,8 @@ use super::lines::Secrets;
 const HANDED_ON: [&str; 4] = ["PATH", "HOME", "LANG", "TMPDIR"];
 /// How the names of segpipe's own variables begin.
 const PREFIX: &str = "SEGPIPE_";
+/// Longest value of a variable, in bytes; Linux takes little more.
+const LONGEST: usize = 100_000;
 /// Folder of the inputs' plain names, and the params, in the stage's private directory. No output has such a name.
 const INPUTS: &str = ".inputs";
 const PARAMS: &str = ".params.json";
@@ -81,8 +83,8 @@ pub(super) fn prepare<'a>(program: &'a Program, ctx: &StageContext<'_>) -> Resul
     set("SEGPIPE_PARAMS".to_owned(), params(ctx)?.into());
     for (name, value) in &ctx.params.determining {
         let text = value.as_str().map_or_else(|| value.to_string(), String::from);
-        // A text that no environment can hold is in the params' file all the same.
-        if !text.contains('\0') {
+        // What no environment can hold is in the params' file all the same.
+        if !text.contains('\0') && text.len() <= LONGEST {
             set(format!("SEGPIPE_PARAM_{}", variable(name)), text.into());
         }
     }

@@ -198,6 +198,12 @@ impl Stage for Program {
     }
 
     fn check_params(&self, raw: &Map<String, Value>) -> Result<CheckedParams, ParamError> {
+        // A name is one word of a fingerprint's line.
+        let is_word = |name: &str| !name.is_empty() && !name.contains(|c: char| c.is_whitespace() || c.is_control());
+        if let Some(name) = raw.keys().find(|name| !is_word(name)) {
+            let message = "a param's name is one word, without spaces".to_owned();
+            return Err(ParamError { path: vec![name.clone()], message });
+        }
         let determining = raw.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
         Ok(CheckedParams { determining, incidental: BTreeMap::new() })
     }

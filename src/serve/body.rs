@@ -50,7 +50,8 @@ impl Pieces {
         loop {
             let frame = timeout_at(self.allowance.until, self.body.frame()).await.map_err(|_| Problem::too_slow())?;
             let Some(frame) = frame else { return Ok(None) };
-            let frame = frame.map_err(|_| Problem::malformed("the body breaks off").last())?;
+            let frame =
+                frame.map_err(|_| Problem::malformed("the body breaks off, or is not chunked as it says").last())?;
             let Ok(piece) = frame.into_data() else { continue };
             self.taken += piece.len() as u64;
             if self.taken > self.allowance.bytes {

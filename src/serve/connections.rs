@@ -11,7 +11,7 @@ use axum::http::StatusCode;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
@@ -19,6 +19,7 @@ use tokio::time::timeout;
 
 use super::problem::Problem;
 use super::routes::Service;
+use super::wire::Wire;
 
 /// Bytes that the head of a request may have.
 const HEAD: usize = 64 << 10;
@@ -28,6 +29,11 @@ const PAUSE: Duration = Duration::from_millis(50);
 
 /// What is waited at the end beyond the time that a request may take.
 const GRACE: Duration = Duration::from_secs(5);
+
+/// How long, and how many bytes, are read on after a last answer. A connection that is closed while something is
+/// unread loses the answer on its way to many a reader.
+const LINGER: Duration = Duration::from_secs(1);
+const LEFT: usize = 16 << 20;
 
 /// Serves until `stopped` says so, then finishes what was begun.
 pub(super) async fn serve(listener: TcpListener, service: Arc<Service>, stopped: watch::Receiver<bool>) {
@@ -54,7 +60,7 @@ pub(super) async fn serve(listener: TcpListener, service: Arc<Service>, stopped:
         connections.spawn(async move {
             let _place = place;
             let _present = service.metrics.connection();
-            connection(stream, router, service.options.head_time_out, stopped).await;
+            connection(stream, router, &service, stopped).await;
         });
     }
     drop(listener);
@@ -63,32 +69,56 @@ pub(super) async fn serve(listener: TcpListener, service: Arc<Service>, stopped:
     let _ = timeout(service.options.time_out + GRACE, rest).await;
 }
 
-async fn connection(stream: TcpStream, router: Router, head_time_out: Duration, mut stopped: watch::Receiver<bool>) {
+async fn connection(stream: TcpStream, router: Router, service: &Service, mut stopped: watch::Receiver<bool>) {
     let _ = stream.set_nodelay(true);
+    let options = &service.options;
+    let wire = Wire::new(stream, options.reader_time_out);
     let mut builder = http1::Builder::new();
-    builder.timer(TokioTimer::new()).header_read_timeout(head_time_out).max_buf_size(HEAD);
-    let mut connection = builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+    builder.timer(TokioTimer::new()).header_read_timeout(options.head_time_out).max_buf_size(HEAD);
+    let mut connection = builder.serve_connection(TokioIo::new(wire), TowerToHyperService::new(router));
     let ended = tokio::select! {
         ended = &mut connection => Some(ended),
         _ = stopped.wait_for(|stopped| *stopped) => None,
     };
-    let ended = if let Some(ended) = ended {
-        ended
+    let (ended, is_over) = if let Some(ended) = ended {
+        (ended, false)
     } else {
         Pin::new(&mut connection).graceful_shutdown();
-        (&mut connection).await
+        ((&mut connection).await, true)
     };
-    if ended.is_err_and(|error| error.is_timeout()) {
-        let parts = connection.into_parts();
-        // Who has sent nothing was only idle, and is not owed a word.
-        if !parts.read_buf.is_empty() {
-            turn_away(parts.io.into_inner(), Problem::too_slow()).await;
-        }
+    let parts = connection.into_parts();
+    let mut stream = parts.io.into_inner().into_inner();
+    if let Err(error) = ended {
+        let Some(problem) = reason(&error, !parts.read_buf.is_empty()) else { return };
+        service.unread(problem.status);
+        send(&mut stream, &problem).await;
     }
+    if !is_over {
+        linger(&mut stream).await;
+    }
+}
+
+/// Why a request was not even read; none where there was none, or nobody is left to tell.
+fn reason(error: &hyper::Error, has_begun: bool) -> Option<Problem> {
+    if error.is_parse() {
+        return Some(Problem::unreadable(error, HEAD));
+    }
+    // Who has sent nothing was only idle, and is not owed a word.
+    if !has_begun {
+        return None;
+    }
+    if error.is_timeout() {
+        return Some(Problem::too_slow());
+    }
+    error.is_incomplete_message().then(|| Problem::malformed("the request breaks off").last())
 }
 
 /// Answers what was not, or not wholly, read.
 async fn turn_away(mut stream: TcpStream, problem: Problem) {
+    send(&mut stream, &problem).await;
+}
+
+async fn send(stream: &mut TcpStream, problem: &Problem) {
     let body = problem.json();
     let status = problem.status;
     let head = format!(
@@ -102,4 +132,18 @@ async fn turn_away(mut stream: TcpStream, problem: Problem) {
         stream.shutdown().await
     })
     .await;
+}
+
+/// Reads on for a moment, until the other side has closed too.
+async fn linger(stream: &mut TcpStream) {
+    let rest = async {
+        let (mut piece, mut left) = (vec![0; 16 << 10], LEFT);
+        while let Ok(read @ 1..) = stream.read(&mut piece).await {
+            left = left.saturating_sub(read);
+            if left == 0 {
+                break;
+            }
+        }
+    };
+    let _ = timeout(LINGER, rest).await;
 }

@@ -16,7 +16,7 @@ const BOUNDS: [u64; 14] =
     [50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 100_000, 500_000, 2_000_000, 10_000_000, 60_000_000];
 
 /// The statuses that are given; others are counted as the last.
-const STATUSES: [u16; 12] = [200, 400, 401, 404, 405, 406, 408, 413, 415, 422, 503, 500];
+const STATUSES: [u16; 14] = [200, 400, 401, 404, 405, 406, 408, 413, 414, 415, 422, 431, 503, 500];
 
 #[derive(Default)]
 struct OfRoute {

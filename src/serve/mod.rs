@@ -3,7 +3,7 @@
 //! For: MLflow's scoring protocol, segment cards, customers and transactions, by a bundle that is swapped when it
 //! changes. Not for: making bundles, or asking anybody's permission beyond one token. Called by: `segpipe serve`.
 //!
-//! `connections` accepts, `routes` lets in and answers, `json` and `delimited` read what is to be scored, `served`
+//! `connections` accepts, over `wire`; `routes` lets in and answers, `json` and `delimited` read what is to be scored, `served`
 //! scores it; `supply` and `reload` bring the next bundle.
 
 mod body;
@@ -25,6 +25,7 @@ mod supply;
 #[cfg(test)]
 mod tests;
 mod transactions;
+mod wire;
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;

@@ -21,6 +21,8 @@ pub struct Options {
     pub time_out: Duration,
     /// How long a request's head may take, and a connection may be idle.
     pub head_time_out: Duration,
+    /// How long a reader may take nothing of its answer.
+    pub reader_time_out: Duration,
     /// How often is looked whether the bundle has changed.
     pub poll: Duration,
 }
@@ -35,6 +37,7 @@ impl Default for Options {
             concurrency: 256,
             time_out: Duration::from_secs(30),
             head_time_out: Duration::from_secs(10),
+            reader_time_out: Duration::from_secs(30),
             poll: Duration::from_secs(1),
         }
     }

@@ -65,6 +65,21 @@ impl Problem {
         Self { is_last: true, ..problem }
     }
 
+    /// A head that is no HTTP, or larger than `limit` bytes or than hyper's own limits.
+    pub(super) fn unreadable(error: &hyper::Error, limit: usize) -> Self {
+        let problem = if !error.is_parse_too_large() {
+            let text = format!("this is no request of HTTP/1.1: {error}");
+            Self::malformed(text).with_hint("`/openapi.json` describes the requests that are answered")
+        } else if error.to_string().starts_with("URI") {
+            let status = StatusCode::URI_TOO_LONG;
+            Self::new(status, "head_too_large", "the request's address is longer than 65534 bytes")
+        } else {
+            let text = format!("the request's head is larger than {limit} bytes, or has more than 100 headers");
+            Self::new(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "head_too_large", text)
+        };
+        Self { is_last: true, ..problem }
+    }
+
     /// More is asked for at once than can be done.
     pub(super) fn busy() -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", "too many requests at once")

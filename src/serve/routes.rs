@@ -156,6 +156,11 @@ impl Service {
         answer
     }
 
+    /// Counts and tells of a request that was refused before it was read.
+    pub(super) fn unread(&self, status: StatusCode) {
+        self.tell(None, status, Instant::now());
+    }
+
     fn tell(&self, route: Option<Route>, status: StatusCode, begun: Instant) {
         let took = begun.elapsed();
         self.metrics.answered(route, status, took);

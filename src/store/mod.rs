@@ -6,6 +6,7 @@
 //! Layout: `artifacts/.segpipe/objects/ab/cdef…`, `records/<fingerprint>`, `current/<stage>`, `temporary/`, `lock`,
 //! `remembered.json`.
 
+pub mod census;
 pub mod files;
 pub mod holder;
 pub mod objects;

@@ -4,13 +4,14 @@
 //! because the digest of the stage follows embedded files by their names: a changed one makes `deploy` stale.
 
 /// Paths in the bundle and contents.
-pub(super) const FILES: [(&str, &[u8]); 17] = [
+pub(super) const FILES: [(&str, &[u8]); 18] = [
     ("requirements.txt", include_bytes!("app/requirements.txt")),
     ("app/.streamlit/config.toml", include_bytes!("app/.streamlit/config.toml")),
     ("app/app.py", include_bytes!("app/app.py")),
     ("app/bundle.py", include_bytes!("app/bundle.py")),
     ("app/changes.py", include_bytes!("app/changes.py")),
     ("app/charts.py", include_bytes!("app/charts.py")),
+    ("app/following.py", include_bytes!("app/following.py")),
     ("app/placing.py", include_bytes!("app/placing.py")),
     ("app/reading.py", include_bytes!("app/reading.py")),
     ("app/scoring.py", include_bytes!("app/scoring.py")),

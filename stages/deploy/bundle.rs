@@ -8,6 +8,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::cards::{self, Cards, SegmentCard};
@@ -74,7 +75,7 @@ pub enum BundleError {
         /// The file.
         path: PathBuf,
         /// The version it says.
-        found: u32,
+        found: u64,
         /// The latest one known.
         known: u32,
     },
@@ -170,8 +171,7 @@ pub fn of_files(
 /// # Errors
 /// [`BundleError`] where it cannot be understood or names a file elsewhere.
 pub fn listed(path: &Path, bytes: &[u8]) -> Result<Vec<ManifestFile>, BundleError> {
-    let manifest: Manifest = json(path, bytes)?;
-    check_version(path, manifest.version, manifest::VERSION)?;
+    let manifest: Manifest = json(path, bytes, manifest::VERSION)?;
     match manifest.files.iter().find(|file| !file.is_inside()) {
         Some(file) => Err(BundleError::Outside { path: path.to_owned(), named: file.path.clone() }),
         None => Ok(manifest.files),
@@ -187,11 +187,9 @@ fn understand(directory: &Path, digest: String, files: BTreeMap<String, Vec<u8>>
     let (path, bytes) = find("model.json")?;
     let model = Model::from_json(bytes, &path).map_err(BundleError::Model)?;
     let (path, bytes) = find("policy.json")?;
-    let policy: Policy = json(&path, bytes)?;
-    check_version(&path, policy.version, policy::VERSION)?;
+    let policy: Policy = json(&path, bytes, policy::VERSION)?;
     let (path, bytes) = find("segments.json")?;
-    let cards: Cards = json(&path, bytes)?;
-    check_version(&path, cards.version, cards::VERSION)?;
+    let cards: Cards = json(&path, bytes, cards::VERSION)?;
     let is_same = |(card, segment): (&SegmentCard, &crate::model::ModelSegment)| {
         card.segment == segment.segment && card.name == segment.name
     };
@@ -205,10 +203,18 @@ fn read(path: &Path) -> Result<Vec<u8>, BundleError> {
     std::fs::read(path).map_err(|source| BundleError::File { path: path.to_owned(), source })
 }
 
-fn json<T: DeserializeOwned>(path: &Path, bytes: &[u8]) -> Result<T, BundleError> {
-    serde_json::from_slice(bytes).map_err(|source| BundleError::Json { path: path.to_owned(), source })
+/// What every file says of itself, whatever else a later version may have in it.
+#[derive(Deserialize)]
+struct Versioned {
+    version: u64,
 }
 
-fn check_version(path: &Path, found: u32, known: u32) -> Result<(), BundleError> {
-    if found > known { Err(BundleError::Version { path: path.to_owned(), found, known }) } else { Ok(()) }
+/// Reads a file up to version `known`. The version is looked at first: a later one need not be understood otherwise.
+fn json<T: DeserializeOwned>(path: &Path, bytes: &[u8], known: u32) -> Result<T, BundleError> {
+    if let Ok(Versioned { version: found }) = serde_json::from_slice(bytes)
+        && found > u64::from(known)
+    {
+        return Err(BundleError::Version { path: path.to_owned(), found, known });
+    }
+    serde_json::from_slice(bytes).map_err(|source| BundleError::Json { path: path.to_owned(), source })
 }

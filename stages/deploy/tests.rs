@@ -39,11 +39,11 @@ fn always() -> Vec<&'static str> {
 fn a_bundle_holds_everything_and_its_manifest_the_digest_of_everything_else() {
     let fixture = Fixture::new(Setup::default());
     let (out, report) = fixture.run(&Deploy, &json!({})).unwrap();
-    assert_eq!(report.headline, "3 segments, 27 files");
+    assert_eq!(report.headline, "3 segments, 28 files");
     let files = files(&out.join("bundle"));
     assert_eq!(files.keys().map(String::as_str).collect::<Vec<_>>(), always());
     let manifest: Manifest = serde_json::from_slice(&files["manifest.json"]).unwrap();
-    assert_eq!(manifest.files.len(), 26);
+    assert_eq!(manifest.files.len(), 27);
     for file in &manifest.files {
         assert_eq!(file.digest, blake3::hash(&files[&file.path]).to_hex().to_string(), "{}", file.path);
     }
@@ -101,7 +101,7 @@ fn an_opened_bundle_gives_model_cards_policy_and_a_digest_of_the_whole() {
     assert_eq!(bundle.card(2).unwrap().name, "Segment of customers number 2");
     let manifest = std::fs::read(out.join("bundle/manifest.json")).unwrap();
     assert_eq!(bundle.digest, blake3::hash(&manifest).to_hex().to_string());
-    assert_eq!(bundle.paths().count(), 26);
+    assert_eq!(bundle.paths().count(), 27);
 }
 
 #[test]
@@ -143,6 +143,34 @@ fn a_manifest_that_points_elsewhere_or_comes_from_the_future_is_refused() {
     let error = rewrite(&|manifest| manifest.files.retain(|file| file.path != "policy.json"));
     assert!(error.to_string().ends_with("has no `policy.json`"), "{error}");
     assert!(open(&folder).is_ok());
+}
+
+#[test]
+fn a_file_of_a_later_version_is_refused_by_its_version_whatever_else_it_holds() {
+    let fixture = Fixture::new(Setup::default());
+    let (out, _) = fixture.run(&Deploy, &json!({})).unwrap();
+    let folder = out.join("bundle");
+    let manifest = std::fs::read(folder.join("manifest.json")).unwrap();
+    let later = b"{\"contents\": {\"model\": \"model.onnx\"}, \"version\": 2}".as_slice();
+    let refused = |name: &str, error: BundleError| {
+        assert!(matches!(error, BundleError::Version { found: 2, known: 1, .. }), "{name}: {error}");
+        assert!(error.to_string().contains(name), "{error}");
+        assert_eq!(error.hint().as_deref(), Some("update segpipe, or make the bundle anew"), "{name}");
+    };
+    for name in ["policy.json", "segments.json"] {
+        let original = std::fs::read(folder.join(name)).unwrap();
+        std::fs::write(folder.join(name), later).unwrap();
+        let mut listed: Manifest = serde_json::from_slice(&manifest).unwrap();
+        let place = listed.files.iter().position(|file| file.path == name).unwrap();
+        listed.files[place] = ManifestFile::of(name, later);
+        std::fs::write(folder.join("manifest.json"), serde_json::to_vec(&listed).unwrap()).unwrap();
+        refused(name, open(&folder).unwrap_err());
+        std::fs::write(folder.join(name), original).unwrap();
+    }
+    std::fs::write(folder.join("manifest.json"), later).unwrap();
+    refused("manifest.json", open(&folder).unwrap_err());
+    std::fs::write(folder.join("manifest.json"), b"{\"version\": 1}").unwrap();
+    assert!(matches!(open(&folder), Err(BundleError::Json { .. })));
 }
 
 #[test]

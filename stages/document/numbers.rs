@@ -1,6 +1,7 @@
 //! Numbers as people read them: thousands set apart, shares in percent, no more digits than needed.
 //!
-//! For: plots, reports, cards. Not for: anything a program reads back. Called by: `visualize`, `deploy`.
+//! For: plots, reports, cards, descriptions. Not for: anything a program reads back. Called by: `evaluate`, `visualize`,
+//! `track`, `deploy`.
 
 use crate::numerals::grouped;
 
@@ -58,6 +59,13 @@ pub fn counted(value: i64, one: &str, many: &str) -> String {
     format!("{}{GAP}{}", count(value), if value == 1 { one } else { many })
 }
 
+/// A number as [`short`] has it, with `one` or `many`: `1 day`, `2.5 days`.
+pub fn measured(value: f64, one: &str, many: &str) -> String {
+    let text = short(value);
+    let noun = if text == "1" { one } else { many };
+    format!("{text}{GAP}{noun}")
+}
+
 /// A moment as ISO 8601 writes it, with a space for the T.
 pub fn moment(iso: &str) -> String {
     iso.replacen('T', " ", 1)
@@ -98,5 +106,11 @@ mod tests {
             ["37.2 %", "< 0.1 %", "0.0 %", "100.0 %"]
         );
         assert_eq!(plain(&counted(1, "customer", "customers")), "1 customer");
+    }
+
+    #[test]
+    fn a_noun_follows_its_number() {
+        let values = [0.0, 1.0, 1.5, 1480.0].map(|value| plain(&measured(value, "day", "days")));
+        assert_eq!(values, ["0 days", "1 day", "1.5 days", "1 480 days"]);
     }
 }

@@ -4,6 +4,7 @@
 
 use super::actions::action;
 use crate::bands::{Bands, Level, Recency};
+use crate::document::numbers::{fixed, measured, percent};
 use crate::kernels::quantile::Sorted;
 use crate::kernels::sum;
 
@@ -100,11 +101,15 @@ fn describe(profile: &Profile, bands: Bands, frequency_unit: &str) -> String {
         Level::Top => "for more money than nearly everybody",
     };
     let [r, f, m] = profile.features.map(|feature| feature.median);
-    let unit = if frequency_unit == "purchase_days" { "purchase days" } else { "invoices" };
-    let (customers, revenue) = (100.0 * profile.customer_share, 100.0 * profile.revenue_share);
+    let [one, many] =
+        if frequency_unit == "purchase_days" { ["purchase day", "purchase days"] } else { ["order", "orders"] };
     format!(
-        "bought {recency} (median {r} days ago), {frequency} ({f} {unit}) and {monetary} ({m:.2}); \
-         {customers:.1} % of customers, {revenue:.1} % of revenue"
+        "bought {recency} (median {} ago), {frequency} ({}) and {monetary} ({}); {} of customers, {} of revenue",
+        measured(r, "day", "days"),
+        measured(f, one, many),
+        fixed(m, 2),
+        percent(profile.customer_share),
+        percent(profile.revenue_share),
     )
 }
 
@@ -130,13 +135,28 @@ mod tests {
 
     #[test]
     fn a_description_says_when_how_often_and_for_how_much() {
-        let profiles = profiles(&RAW, &[0, 0, 1, 1, 1], &[BEST, LOST], &[], "purchase_days");
+        let described = |raw: &[[f64; 3]], unit: &str| {
+            let labels: Vec<usize> = (0..raw.len()).map(|row| usize::from(row > 1)).collect();
+            let profiles = profiles(raw, &labels, &[BEST, LOST], &[], unit);
+            profiles.into_iter().map(|profile| profile.description.replace('\u{a0}', " ")).collect::<Vec<_>>()
+        };
+        let days = described(&RAW, "purchase_days");
         assert_eq!(
-            profiles[0].description,
+            days[0],
             "bought recently (median 2 days ago), often (5 purchase days) and for much money (150.00); \
              40.0 % of customers, 75.0 % of revenue"
         );
-        assert!(profiles[1].description.starts_with("bought long ago (median 300 days ago), rarely (1 purchase days)"));
+        assert!(days[1].starts_with("bought long ago (median 300 days ago), rarely (1 purchase day)"), "{}", days[1]);
+        let large = [[1.0, 1480.0, 117_379.625], [1.0, 1481.0, 117_379.625], [40.0, 1.0, 0.5]];
+        assert_eq!(
+            described(&large, "invoices"),
+            [
+                "bought recently (median 1 day ago), often (1 480 orders) and for much money (117 379.62); \
+                 66.7 % of customers, 100.0 % of revenue",
+                "bought long ago (median 40 days ago), rarely (1 order) and for little money (0.50); \
+                 33.3 % of customers, < 0.1 % of revenue",
+            ]
+        );
     }
 
     #[test]

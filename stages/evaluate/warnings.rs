@@ -8,6 +8,7 @@ use super::measures::Measures;
 use crate::kernels::columns::squared_distance;
 use crate::kernels::sum::{self, Sum};
 use crate::model::Model;
+use crate::numerals::{count, counted};
 
 /// Segments with a smaller share of customers are warned of.
 const SMALL_SEGMENT: f64 = 0.01;
@@ -60,8 +61,11 @@ fn simulated(model: &Model) -> Option<String> {
 }
 
 fn few_customers(customers: usize) -> Option<String> {
-    (customers < FEW_CUSTOMERS)
-        .then(|| format!("{customers} customers are few: below {FEW_CUSTOMERS} segments depend on single customers"))
+    (customers < FEW_CUSTOMERS).then(|| {
+        let verb = if customers == 1 { "is" } else { "are" };
+        let customers = counted(customers as u64, "customer");
+        format!("{customers} {verb} few: below {FEW_CUSTOMERS} segments depend on single customers")
+    })
 }
 
 fn partial_last_month(period_end: &str) -> Option<String> {
@@ -84,11 +88,14 @@ fn outliers(measures: &Measures, points: &[[f64; 3]]) -> Option<String> {
     let silhouette = measures.silhouette.as_ref()?.mean;
     let extreme = (points.len() as f64 * EXTREME).round() as usize;
     let share = spread_of_farthest(points, extreme);
+    let who = match extreme {
+        1 => "the most extreme customer (1 %) makes up".to_owned(),
+        _ => format!("the {} most extreme customers (1 %) make up", count(extreme as u64)),
+    };
     (extreme > 0 && share > CARRIED_FROM).then(|| {
         format!(
-            "the mean silhouette of {silhouette:.3} is carried by outliers: the {extreme} most extreme customers (1 %) \
-             make up {:.0} % of the spread and stretch the scale, on which all others lie close together; \
-             `train.scaling: log` tells those apart",
+            "the mean silhouette of {silhouette:.3} is carried by outliers: {who} {:.0} % of the spread; the scale is \
+             stretched, and all others lie close together on it: `train.scaling: log` tells those apart",
             100.0 * share
         )
     })

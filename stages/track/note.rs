@@ -5,6 +5,7 @@
 use std::fmt::Write;
 
 use super::results::Results;
+use crate::document::numbers::{count, counted, fixed, percent, short};
 
 /// Markdown about a result.
 pub(super) fn markdown(results: &Results) -> String {
@@ -17,9 +18,9 @@ pub(super) fn markdown(results: &Results) -> String {
     let silhouette = silhouette.map(|(_, value)| format!(", silhouette {value:.3}")).unwrap_or_default();
     let _ = writeln!(
         text,
-        "{} segments of {} customers: {}, {} scaling{silhouette}; recency counted at {}.\n",
-        model.segments.len(),
-        model.customers,
+        "{} of {}: {}, {} scaling{silhouette}; recency counted at {}.\n",
+        counted(model.segments.len() as i64, "segment", "segments"),
+        counted(model.customers as i64, "customer", "customers"),
         model.algorithm,
         model.scaler.method,
         model.snapshot,
@@ -27,14 +28,19 @@ pub(super) fn markdown(results: &Results) -> String {
     text.push_str("| segment | name | customers | share | revenue share | recency | frequency | monetary | action |\n");
     text.push_str("|---:|---|---:|---:|---:|---:|---:|---:|---|\n");
     for segment in &results.segments {
-        let [customer_share, _, revenue_share] = segment.shares.map(|share| share * 100.0);
+        let [customer_share, _, revenue_share] = segment.shares;
         let [recency, frequency, monetary] = segment.medians();
         let _ = writeln!(
             text,
-            "| {} | {} | {} | {customer_share:.1} % | {revenue_share:.1} % | {recency:.0} | {frequency:.0} | {monetary:.2} | {} |",
+            "| {} | {} | {} | {} | {} | {} | {} | {} | {} |",
             segment.segment,
             cell(&segment.name),
-            segment.customers,
+            count(segment.customers),
+            percent(customer_share),
+            percent(revenue_share),
+            short(recency),
+            short(frequency),
+            fixed(monetary, 2),
             cell(&segment.action),
         );
     }

@@ -272,7 +272,7 @@ fn tags_and_the_note_say_what_the_data_is_and_describe_the_segments() {
     assert_eq!(record.text_of("tag", "segpipe.data_source"), Some("file"));
     assert_eq!(record.text_of("tag", "segpipe.data_digest"), Some("d".repeat(64).as_str()));
     assert_eq!(record.text_of("tag", "segpipe.warnings"), Some("few_customers"));
-    let note = record.text_of("tag", "mlflow.note.content").unwrap();
+    let note = record.text_of("tag", "mlflow.note.content").unwrap().replace('\u{a0}', " ");
     assert!(note.starts_with("2 segments of 2 customers: kmeans, standard scaling, silhouette 0.616;"), "{note}");
     assert!(note.contains("| 0 | Champions | 1 | 50.0 % | 75.0 % | 2 | 4 | 60.50 | reward them |"), "{note}");
     assert!(note.contains("| Lost \\| gone |") && note.contains("- only 2 customers"), "{note}");

@@ -1,7 +1,7 @@
 //! Plot `pca_scatter`: customers on their first two principal components, with the features' directions as arrows.
 
 use crate::customers::FEATURES;
-use crate::document::numbers::{count, percent};
+use crate::document::numbers::{count, counted, percent};
 use crate::kernels::pca::Components;
 use crate::kernels::quantile::Sorted;
 use crate::kernels::strata;
@@ -190,7 +190,7 @@ fn draw_legend(scene: &mut Scene, picture: &Picture<'_>, left: f64) {
         let width = frame::right() - left - 34.0;
         let line = step * 0.18;
         scene.dot((left + 10.0, y), 10, colour(index));
-        let customers = format!("{} customers", count(segment.customers));
+        let customers = counted(segment.customers, "customer", "customers");
         scene.text((left + 34.0, y - line), picture.fonts.fit(&segment.name, look, width), look);
         scene.text((left + 34.0, y + line * 1.35), customers, regular((size * 0.8).min(SMALL), QUIET));
     }

@@ -1,6 +1,6 @@
 //! Plot `silhouette`: every customer's silhouette, sorted within the segment, with the mean of all as a line.
 
-use crate::document::numbers::{count, fixed};
+use crate::document::numbers::{count, counted, fixed};
 use crate::kernels::{silhouette, strata, sum};
 
 use super::Picture;
@@ -115,7 +115,8 @@ fn outline(band: &[f64], scale: &Scale, top: f64, height: f64) -> Vec<At> {
 fn names(picture: &Picture<'_>, bands: &[Vec<f64>]) -> Vec<[String; 2]> {
     let line = |(index, segment): (usize, &crate::results::SegmentFact)| {
         let mean = segment.silhouette.unwrap_or_else(|| sum::mean(&bands[index]));
-        [segment.name.clone(), format!("{} customers, mean {}", count(segment.customers), fixed(mean, 2))]
+        let customers = counted(segment.customers, "customer", "customers");
+        [segment.name.clone(), format!("{customers}, mean {}", fixed(mean, 2))]
     };
     picture.results.segments.iter().enumerate().map(line).collect()
 }

@@ -109,13 +109,12 @@ def check_links(visited: Visit) -> None:
 
 
 def ask(visited: Visit, customer: pd.Series) -> None:
-    """Types a customer's values."""
+    """Types a customer's values, one right after the other."""
     for feature in FEATURES:
         field = visited.page.get_by_role("spinbutton", name=re.compile(f"^{feature}:", re.IGNORECASE))
         field.fill(str(customer[feature]))
         field.press("Enter")
-        # As a person would, who sees each value taken before typing the next.
-        visited.settle()
+    visited.settle()
 
 
 def check_prediction(visited: Visit, customers: pd.DataFrame) -> None:

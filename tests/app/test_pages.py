@@ -92,8 +92,8 @@ def test_a_list_is_scored_and_its_problems_are_shown(open_page: Callable[..., Ap
     test = upload(open_page("batch"), b"id,recency,frequency,monetary\na,2,8,80\nb,x,1,1\nc,30,5,50\n")
     assert not test.exception
     text = text_of(test)
-    assert "1 of 3 rows cannot be scored" in text
-    assert "1 rows lie outside what the model has seen" in text
+    assert "1 of 3 rows cannot be scored" in text.replace("\u00a0", " ")
+    assert "1 row lies outside what the model has seen; its answer is" in text
     problems = test.table[0].value
     assert problems.index.tolist() == [2]
     assert problems.iloc[0].tolist() == ["recency", "x", "is not a number"]
@@ -112,7 +112,7 @@ def test_columns_of_other_names_can_be_chosen(open_page: Callable[..., AppTest])
     for position, choice in ((0, 1), (2, 3)):
         test.selectbox[position].set_value(choice)
     test.run()
-    assert "All 1 rows can be scored." in text_of(test)
+    assert "The row can be scored." in text_of(test)
 
 
 def test_a_folder_without_a_bundle_is_told_in_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

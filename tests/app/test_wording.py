@@ -36,6 +36,10 @@ def test_numbers_have_spaces_between_thousands() -> None:
     ]
 
 
+def test_a_noun_follows_its_count() -> None:
+    assert [plain(wording.counted(count, "row")) for count in (0, 1, 4338)] == ["0 rows", "1 row", "4 338 rows"]
+
+
 def test_values_have_units() -> None:
     orders = Feature("frequency", "orders", None, ())
     assert [plain(wording.value_of(orders, value)) for value in (1.0, 2.0, 2.5)] == [

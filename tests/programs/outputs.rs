@@ -36,6 +36,12 @@ fn a_program_that_fails_fails_its_stage(#[case] run: &str, #[case] message: &str
     "output `a` is a link, not a file of its own",
     "a copy"
 )]
+#[case::a_link_in_a_folder(
+    "ln -s /etc/passwd $SEGPIPE_OUTPUT_A/b",
+    "[a/]",
+    "output `a/b` is a link, not a file",
+    "a copy"
+)]
 #[case::no_table("echo 1,2 > $SEGPIPE_OUTPUT_A", "[a]", "output `a` is no Parquet file that can be read", "`.parquet`")]
 fn an_output_that_is_not_as_declared_is_not_kept(
     #[case] run: &str,

@@ -229,36 +229,96 @@ fn paths_lead_nowhere_but_to_the_routes() {
     }
 }
 
+/// What comes back for `bytes`: a refusal with a reason, after which the connection is closed.
+fn refusal(service: &Service, bytes: &[u8]) -> (u16, Value) {
+    let shown = String::from_utf8_lossy(&bytes[..bytes.len().min(60)]).into_owned();
+    let mut connection = service.connect();
+    connection.send(bytes);
+    let answer = connection.try_answer().unwrap_or_else(|| panic!("no answer to {shown}"));
+    assert_eq!(answer.header("content-type"), Some("application/json"), "{shown}: {answer:?}");
+    assert_eq!(answer.header("connection"), Some("close"), "{shown}");
+    assert!(connection.is_closed(), "{shown}");
+    (answer.status, answer.error())
+}
+
+const POST: &str = "POST /invocations HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\n";
+
 #[test]
-fn what_is_no_http_is_refused_and_the_next_is_answered() {
+fn what_is_no_http_is_refused_with_a_reason_and_the_next_is_answered() {
     let service = Service::new();
-    let long = format!("GET /{} HTTP/1.1\r\nhost: a\r\n\r\n", "a".repeat(100_000));
-    let many = format!("GET /ping HTTP/1.1\r\nhost: a\r\n{}\r\n", "a: b\r\n".repeat(500));
+    let of_post = |rest: &str| format!("{POST}{rest}").into_bytes();
     for bytes in [
-        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03 TLS".as_slice(),
-        b"GET\r\n\r\n",
-        b"GET /ping HTTP/9.9\r\n\r\n",
-        b"POST /invocations HTTP/1.1\r\nhost: a\r\ncontent-length: minus one\r\n\r\n",
-        b"POST /invocations HTTP/1.1\r\nhost: a\r\ncontent-length: 5\r\ncontent-length: 6\r\n\r\n12345",
-        b"GET /ping HTTP/1.1\r\nbad header\r\n\r\n",
-        many.as_bytes(),
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03 TLS".to_vec(),
+        b"\0\0\0\0\r\n\r\n".to_vec(),
+        b"GET\r\n\r\n".to_vec(),
+        b"GET /ping\r\n\r\n".to_vec(),
+        b"G\xc3\x84T /ping HTTP/1.1\r\nhost: a\r\n\r\n".to_vec(),
+        b"GET /pi ng HTTP/1.1\r\nhost: a\r\n\r\n".to_vec(),
+        b"GET /ping HTTP/9.9\r\n\r\n".to_vec(),
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec(),
+        b"GET /ping HTTP/1.1\r\nbad header\r\n\r\n".to_vec(),
+        b"GET /ping HTTP/1.1\r\nhost: a\r\na: \0\r\n\r\n".to_vec(),
+        of_post("content-length: minus one\r\n\r\n"),
+        of_post("content-length: -1\r\n\r\n"),
+        of_post("content-length: 99999999999999999999999\r\n\r\n"),
+        of_post("content-length: 5\r\ncontent-length: 6\r\n\r\n12345"),
+        of_post("transfer-encoding: identity, chunked, gzip\r\n\r\n12345"),
+        of_post("transfer-encoding: chunked\r\n\r\nzz\r\n{}\r\n0\r\n\r\n"),
+        of_post("transfer-encoding: chunked\r\n\r\nfffffffffffffffff\r\n{}\r\n0\r\n\r\n"),
+        of_post("transfer-encoding: chunked\r\n\r\n-2\r\n{}\r\n0\r\n\r\n"),
     ] {
-        let mut connection = service.connect();
-        connection.send(bytes);
-        let answer = connection.try_answer();
-        let shown = String::from_utf8_lossy(&bytes[..bytes.len().min(60)]);
-        assert!(answer.is_some_and(|answer| (400..500).contains(&answer.status)), "{shown}");
+        let (status, error) = refusal(&service, &bytes);
+        assert_eq!((status, error["code"].as_str()), (400, Some("malformed")), "{error}");
     }
-    let mut connection = service.connect();
-    connection.send(long.as_bytes());
-    // The end of a head that is too long is never read, so the answer may be lost on its way.
-    assert!(connection.try_answer().is_none_or(|answer| (400..500).contains(&answer.status)));
-    let mut connection = service.connect();
-    connection.send(&request("POST", "/invocations", &[("content-type", "application/json")], &[b' '; 100])[..120]);
-    drop(connection);
     assert_eq!(service.score(GOOD).status, 200);
     let metrics = service.get("/metrics").text();
     assert!(!metrics.contains("status=\"500\""), "{metrics}");
+    assert!(metrics.contains("segpipe_requests_total{route=\"other\",status=\"400\"}"), "{metrics}");
+}
+
+#[test]
+fn heads_that_are_too_large_are_refused_with_a_reason() {
+    let service = Service::new();
+    let long = format!("GET /{} HTTP/1.1\r\nhost: a\r\n\r\n", "a".repeat(100_000));
+    let wide = format!("GET /ping HTTP/1.1\r\nhost: a\r\na: {}\r\n\r\n", "b".repeat(1_000_000));
+    let many = format!("GET /ping HTTP/1.1\r\nhost: a\r\n{}\r\n", "a: b\r\n".repeat(500));
+    let endless = "a".repeat(200_000);
+    for bytes in [long, wide, many] {
+        let (status, error) = refusal(&service, bytes.as_bytes());
+        assert_eq!((status, error["code"].as_str()), (431, Some("head_too_large")), "{error}");
+    }
+    let (status, _) = refusal(&service, endless.as_bytes());
+    assert!((400..500).contains(&status));
+    assert_eq!(service.score(GOOD).status, 200);
+}
+
+#[test]
+fn what_follows_answered_requests_is_refused_after_their_answers() {
+    let service = Service::new();
+    let mut connection = service.connect();
+    let good = request("GET", "/ping", &[], b"");
+    connection.send(&[good.as_slice(), &good, b"nonsense\r\n\r\n"].concat());
+    assert_eq!([connection.answer().status, connection.answer().status], [200, 200]);
+    let answer = connection.answer();
+    assert_eq!((answer.status, answer.error()["code"].as_str()), (400, Some("malformed")));
+    assert!(connection.is_closed());
+}
+
+#[test]
+fn a_request_that_breaks_off_harms_nobody() {
+    let service = Service::new();
+    let whole = request("POST", "/invocations", &[("content-type", "application/json")], &[b' '; 100]);
+    for end in [5, 30, whole.len() - 50] {
+        let mut connection = service.connect();
+        connection.send(&whole[..end]);
+        connection.send_no_more();
+        let answer = connection.answer();
+        assert_eq!((answer.status, answer.error()["code"].as_str()), (400, Some("malformed")), "{end}");
+        let mut connection = service.connect();
+        connection.send(&whole[..end]);
+        drop(connection);
+    }
+    assert_eq!(service.score(GOOD).status, 200);
 }
 
 #[test]

@@ -93,6 +93,40 @@ fn slow_senders_are_given_up() {
     assert_eq!(service.score(BODY).status, 200);
 }
 
+/// Values of a gauge of `/metrics`.
+fn gauge(service: &Service, name: &str) -> u64 {
+    let text = service.get("/metrics").text();
+    let line = text.lines().find_map(|line| line.strip_prefix(&format!("{name} ")));
+    line.unwrap_or_else(|| panic!("no {name} in {text}")).parse().unwrap()
+}
+
+#[test]
+fn a_reader_who_takes_nothing_is_given_up_and_leaves_its_place() {
+    let limit = Duration::from_secs(1);
+    let service = Service::with(Options { concurrency: 1, reader_time_out: limit, ..options() });
+    // The answer is far larger than what the system keeps for a reader.
+    let rows = format!("recency,frequency,monetary\n{}", "5,10,5000.5\n".repeat(300_000));
+    let large = request("POST", "/invocations", &[("content-type", "text/csv")], rows.as_bytes());
+    let mut idle = service.connect();
+    idle.send(&large);
+    wait("the answer", || service.get("/metrics").text().contains("segpipe_scored_rows_total 300000"));
+    assert!(gauge(&service, "segpipe_connections") > 1, "it and the one that asks");
+    wait("the end of the reader", || gauge(&service, "segpipe_connections") == 1);
+    assert_eq!(service.score(BODY).status, 200);
+    // Who reads is served, however long it takes.
+    let mut slow = service.connect();
+    slow.send(&large);
+    let head = slow.head().unwrap();
+    let mut left: usize = head.header("content-length").unwrap().parse().unwrap();
+    while left > 0 {
+        let read = slow.skip(1 << 20);
+        assert!(read > 0, "{left} bytes are missing");
+        left -= read;
+        std::thread::sleep(limit / 200);
+    }
+    assert_eq!(head.status, 200);
+}
+
 #[test]
 fn what_was_begun_is_finished_before_the_end_and_nothing_new_is_begun() {
     let service = Service::new();

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::thread::JoinHandle;
@@ -130,6 +130,11 @@ impl Connection {
         let _ = self.0.write_all(bytes);
     }
 
+    /// Closes the side on which it sends.
+    pub(crate) fn send_no_more(&self) {
+        self.0.shutdown(Shutdown::Write).unwrap();
+    }
+
     /// The next answer.
     pub(crate) fn answer(&mut self) -> Answer {
         self.try_answer().expect("an answer")
@@ -160,6 +165,11 @@ impl Connection {
         let headers = lines.filter_map(|line| line.split_once(": "));
         let headers = headers.map(|(name, value)| (name.to_lowercase(), value.to_owned())).collect();
         Some(Answer { status, headers, body: Vec::new() })
+    }
+
+    /// Reads up to `most` bytes and forgets them; how many there were.
+    pub(crate) fn skip(&mut self, most: usize) -> usize {
+        self.0.read(&mut vec![0; most]).unwrap_or_default()
     }
 
     /// Whether the other side has closed it.

@@ -278,6 +278,12 @@ fn a_variable_that_is_secret_and_not_is_refused() {
 }
 
 #[test]
+fn a_param_whose_name_is_no_word_is_refused() {
+    let said = changed("{threshold: 0.5}", "{'a 1 b': 0.5}");
+    assert!(said.contains("a param's name is one word, without spaces"), "{said}");
+}
+
+#[test]
 fn a_timeout_that_is_no_time_is_refused() {
     assert_snapshot!(changed("5m", "soon"), @r#"
     pipeline.yaml:18:14: `timeout` of stage `churn`: is a length of time above 0, e.g. `30s`, `5m` or `1.5h`

@@ -20,6 +20,11 @@ def whole(value: float) -> str:
     return f"{value:,.0f}".replace(",", SPACE)
 
 
+def counted(count: int, noun: str) -> str:
+    """`1 row`, `4 338 rows`."""
+    return f"{whole(count)}{SPACE}{noun}{'' if count == 1 else 's'}"
+
+
 def number(value: float) -> str:
     """`8 911 407.90`; `35` where there is nothing behind the point."""
     text = f"{value:,.2f}".replace(",", SPACE)

@@ -12,7 +12,7 @@ from placing import outside
 from reading import ReadingError, Table, Values
 from scoring import Scorer, Scores
 from service import ServiceError
-from wording import TITLES, percent, whole
+from wording import TITLES, counted, percent, whole
 
 PREVIEW = 100
 NOT_SENT = "leave it to the service"
@@ -84,11 +84,13 @@ def chosen_columns(table: Table) -> list[int] | None:
 def problems(table: Table, values: Values) -> None:
     """Which rows cannot be scored, and why."""
     if not values.problems:
-        st.success(f"All {whole(len(table.rows))} rows can be scored.", icon=":material/check_circle:")
+        count = len(table.rows)
+        said = "The row can be scored." if count == 1 else f"All {whole(count)} rows can be scored."
+        st.success(said, icon=":material/check_circle:")
         return
     count = len(values.problems)
     st.warning(
-        f"{whole(count)} of {whole(len(table.rows))} rows cannot be scored; the others are. "
+        f"{whole(count)} of {counted(len(table.rows), 'row')} cannot be scored; the others are. "
         "In the result these rows say why in the column `problem`.",
         icon=":material/warning:",
     )
@@ -111,10 +113,9 @@ def notes(bundle: Bundle, values: Values) -> None:
     """That some customers are unlike those the model has seen."""
     beyond = int(outside(bundle.model, values.raw).any(axis=1).sum())
     if beyond:
-        st.info(
-            f"{whole(beyond)} rows lie outside what the model has seen; their answers are extrapolations.",
-            icon=":material/info:",
-        )
+        said = "1 row lies" if beyond == 1 else f"{whole(beyond)} rows lie"
+        answers = "its answer is an extrapolation" if beyond == 1 else "their answers are extrapolations"
+        st.info(f"{said} outside what the model has seen; {answers}.", icon=":material/info:")
 
 
 def counts(bundle: Bundle, scores: Scores) -> None:
@@ -139,7 +140,7 @@ def preview(table: Table, values: Values, scores: Scores, names: tuple[str, ...]
         "→ runner-up": runner_up,
         "→ margin": scores.margin[:count].round(4),
     }
-    st.caption(f"The first {count} of {whole(len(values.rows))} scored rows.")
+    st.caption(f"The first {count} of {counted(len(values.rows), 'scored row')}.")
     st.dataframe(pd.concat([frame, pd.DataFrame(added)], axis=1), hide_index=True, width="stretch")
 
 
@@ -182,7 +183,8 @@ def transactions() -> None:
     except (ReadingError, ServiceError) as error:
         st.error(str(error), icon=":material/error:")
         return
-    st.success(f"{whole(len(answer.rows))} customers are scored.", icon=":material/check_circle:")
+    said = f"{counted(len(answer.rows), 'customer')} {'is' if len(answer.rows) == 1 else 'are'} scored."
+    st.success(said, icon=":material/check_circle:")
     name = uploaded.name.split(".")[0] or "customers"
     st.download_button("Download the customers (CSV)", answer.content, f"{name}-segments.csv", "text/csv")
     frame = pd.DataFrame(answer.rows[:PREVIEW], columns=_distinct(answer.header))

@@ -5,7 +5,7 @@ import streamlit as st
 import charts
 import session
 from bundle import Bundle, Segment
-from wording import TITLES, markdown, marked, moment, number, percent, quartiles, sentence, whole
+from wording import TITLES, counted, markdown, marked, moment, number, percent, quartiles, sentence, whole
 
 # Plots of the report, as people would call them; others follow under their own names.
 PLOTS = {"segment_sizes": "Sizes", "segment_profiles": "Profiles", "pca_scatter": "Map"}
@@ -35,7 +35,7 @@ def card(bundle: Bundle, segment: Segment) -> None:
         st.html(charts.chip(segment))
         st.markdown(markdown(sentence(segment.description)))
         customers, revenue = percent(segment.customer_share), percent(segment.revenue_share)
-        what = f"{whole(segment.customers)} customers, {customers} of all"
+        what = f"{counted(segment.customers, 'customer')}, {customers} of all"
         st.html(charts.share_bar(segment.customer_share, segment, what))
         what = f"{number(segment.revenue)} revenue, {revenue} of all"
         st.html(charts.share_bar(segment.revenue_share, segment, what))

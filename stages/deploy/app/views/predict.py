@@ -4,11 +4,13 @@ import numpy as np
 import streamlit as st
 
 import charts
+import placing
 import session
 import wording
-from bundle import Bundle, Feature, Segment
+from bundle import Bundle, Segment
 from changes import changes
-from placing import is_skewed, nearest, place, stops
+from following import Following
+from placing import is_skewed, nearest, place
 from scoring import Scorer, transform
 from wording import TITLES
 
@@ -20,46 +22,54 @@ ASKED = {
 LARGEST = 1e12
 
 
-def ask(bundle: Bundle, index: int) -> float:
-    """A value to type, and a slider over what the data has; each follows the other."""
+def asked(bundle: Bundle) -> tuple[float, float, float]:
+    """Values to type, and sliders over what the data has; each follows the other."""
+    following = _following(bundle)
+    keys = [key for key in following.shown() if key in st.session_state]
+    for key, value in following.hear({key: float(st.session_state[key]) for key in keys}).items():
+        is_count = key in (following.typed("recency"), following.typed("frequency"))
+        st.session_state[key] = int(value) if is_count else value
+    for index in range(3):
+        ask(bundle, index, following)
+    recency, frequency, monetary = (following.values[feature.name] for feature in bundle.features)
+    return recency, frequency, monetary
+
+
+def _following(bundle: Bundle) -> Following:
+    """What this visitor has asked so far; about the medians at first, so that the page begins with somebody usual."""
+    values, stops = {}, {}
+    for feature, (low, high) in zip(bundle.features, bundle.model.ranges.tolist(), strict=True):
+        name = feature.name
+        stops[name] = placing.stops(low, high, is_skewed(feature), name != "monetary")
+        median = feature.quantiles[len(feature.quantiles) // 2] if feature.quantiles else 0.0
+        values[name] = nearest(stops[name], median)
+    found = st.session_state.get("following")
+    if found is None or found.stops != stops:
+        found = Following(found.values if found else values, stops)
+        st.session_state["following"] = found
+    return found
+
+
+def ask(bundle: Bundle, index: int, following: Following) -> None:
+    """One value's field and slider."""
     feature = bundle.features[index]
-    low, high = bundle.model.ranges[index].tolist()
     is_whole = feature.name != "monetary"
-    is_log = is_skewed(feature)
-    values = stops(low, high, is_log, is_whole)
-    typed, slid = f"{feature.name}_typed", f"{feature.name}_slid"
-    if typed not in st.session_state:
-        st.session_state[typed] = _start(feature, values, is_whole)
-    # What was typed decides, also where it is between two stops or beyond them.
-    st.session_state[slid] = nearest(values, float(st.session_state[typed]))
-
-    def follow() -> None:
-        value = st.session_state[slid]
-        st.session_state[typed] = int(value) if is_whole else float(value)
-
+    typed, stops = following.typed(feature.name), following.stops[feature.name]
     label = ASKED[feature.name].format(unit=feature.unit)
     spoken = f"{TITLES[index]}: {label.lower()}"
     if is_whole:
         st.number_input(spoken, min_value=0, max_value=1_000_000, step=1, key=typed)
     else:
         st.number_input(spoken, min_value=-LARGEST, max_value=LARGEST, step=10.0, format="%.2f", key=typed)
-    if len(values) > 1:
-        scale = " (logarithmic)" if is_log else ""
+    if len(stops) > 1:
+        low, high = bundle.model.ranges[index].tolist()
+        scale = " (logarithmic)" if is_skewed(feature) else ""
         st.select_slider(
             f"{TITLES[index]} in the data: {wording.number(low)} to {wording.value_of(feature, high)}{scale}",
-            options=values,
-            key=slid,
-            on_change=follow,
+            options=stops,
+            key=following.slid(feature.name),
             format_func=wording.whole if is_whole else wording.number,
         )
-    return float(st.session_state[typed])
-
-
-def _start(feature: Feature, values: list[float], is_whole: bool) -> float:
-    """About the median, so that the page begins with somebody usual."""
-    median = feature.quantiles[len(feature.quantiles) // 2] if feature.quantiles else 0.0
-    value = nearest(values, median)
-    return int(value) if is_whole else value
 
 
 def answer(bundle: Bundle, scorer: Scorer, raw: tuple[float, float, float]) -> Segment:
@@ -124,11 +134,10 @@ def show() -> None:
     """The page."""
     bundle, scorer = session.opened()
     st.title("Which segment is this customer in?")
-    asked, told = st.columns([2, 3], gap="large")
-    with asked:
-        recency, frequency, monetary = (ask(bundle, index) for index in range(3))
-    raw = (recency, frequency, monetary)
-    with told:
+    left, right = st.columns([2, 3], gap="large")
+    with left:
+        raw = asked(bundle)
+    with right:
         segment = answer(bundle, scorer, raw)
     left, right = st.columns(2, gap="large")
     with left:
