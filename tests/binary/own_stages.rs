@@ -2,8 +2,7 @@
 
 use super::support::Project;
 
-const PROGRAM: &str = "\
-  pass:
+const PROGRAM: &str = "  pass:
     run: cp \"$SEGPIPE_INPUT_TABLE\" \"$SEGPIPE_OUTPUT_CUSTOMERS\"
     inputs: {table: rfm.customers}
     params: {remark: none}

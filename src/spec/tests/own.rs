@@ -279,7 +279,7 @@ fn a_variable_that_is_secret_and_not_is_refused() {
 
 #[test]
 fn a_param_whose_name_is_no_word_is_refused() {
-    let said = changed("{threshold: 0.5}", "{'a 1 b': 0.5}");
+    let said = changed("{threshold: 0.5}", "{threshold: 0.5, 'a 1 b': 0.5}");
     assert!(said.contains("a param's name is one word, without spaces"), "{said}");
 }
 
