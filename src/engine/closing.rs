@@ -10,7 +10,7 @@ use segpipe_stages::contract::{
     Fault, FinishedRun, FinishedStage, InputFile, NoteLevel, RunStatus, SourceOrigin, StageError,
 };
 
-use super::schedule::Results;
+use super::progress::Results;
 use super::session::{Reach, Session};
 use super::update::StageResult;
 use super::{Computed, Failure, RunReport, exit_code};

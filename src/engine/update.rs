@@ -18,7 +18,7 @@ use crate::event::{Event, Outcome, OutputFact, StageFinished};
 use crate::fingerprint::Document;
 use crate::plan::judge::Judgement;
 use crate::plan::sources::WitnessedSources;
-use crate::spec::pipeline::{Pipeline, PipelineStage};
+use crate::spec::pipeline::PipelineStage;
 use crate::store::records::{Record, RecordedOutput};
 use crate::store::{StoreError, files};
 
@@ -80,15 +80,14 @@ impl StageResult {
     }
 
     /// The event that tells of it.
-    pub(super) fn to_event(&self, pipeline: &Pipeline, name: &str) -> StageFinished {
-        let places = pipeline.stage(name).map(|stage| &stage.outputs);
+    pub(super) fn to_event(&self, stage: &PipelineStage) -> StageFinished {
         let fact = |(output, recorded): (&String, &RecordedOutput)| {
-            let path = places?.get(output.as_str())?.clone();
+            let path = stage.outputs.get(output.as_str())?.clone();
             let fact = OutputFact { path, digest: recorded.digest.to_string(), rows: recorded.rows };
             Some((output.clone(), fact))
         };
         StageFinished {
-            stage: name.to_owned(),
+            stage: stage.name.clone(),
             outcome: self.outcome,
             seconds: self.seconds,
             reason: self.reason.clone(),

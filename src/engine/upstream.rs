@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use segpipe_stages::contract::Output;
 
 use super::EngineError;
-use super::schedule::Results;
+use super::progress::Results;
 use super::session::Session;
 use super::update::StageResult;
 use crate::digest::Digest;
@@ -35,7 +35,7 @@ pub(super) fn adopt(session: &Session) -> Result<Results, EngineError> {
             outputs => outputs?,
         };
         let result = StageResult::left_out(reason.clone(), outputs);
-        session.emit(Event::StageFinished(result.to_event(&session.pipeline, &stage.name)));
+        session.emit(Event::StageFinished(result.to_event(stage)));
         results.insert(stage.name.clone(), result);
     }
     last_missing.map_or(Ok(results), Err)

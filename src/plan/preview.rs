@@ -58,6 +58,9 @@ impl Preview<'_> {
     /// # Errors
     /// Where something cannot be read.
     pub fn stale_upstream(&self) -> Result<Vec<String>, StageError> {
+        if self.selected.len() == self.pipeline.stages.len() {
+            return Ok(Vec::new());
+        }
         let mut needed = BTreeSet::new();
         for name in self.selected {
             needed.extend(graph::upstream(self.pipeline, name));

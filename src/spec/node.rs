@@ -17,7 +17,9 @@ use super::error::{Refusal, Refused};
 /// Mappings and lists inside each other, at most.
 pub(super) const MAX_DEPTH: usize = 24;
 /// Values in one file, at most, with everything that anchors repeat.
-pub(super) const MAX_NODES: usize = 10_000;
+pub(super) const MAX_NODES: usize = 200_000;
+/// Values that anchors may repeat.
+const MAX_REPEATED: usize = 40_000;
 const MAX_ALIASES: usize = 256;
 
 /// Where something was written.
@@ -250,12 +252,12 @@ fn limits() -> Options {
     budget.max_events = 4 * MAX_NODES;
     budget.max_aliases = MAX_ALIASES;
     budget.max_anchors = MAX_ALIASES;
-    budget.max_recorded_anchor_events = 4 * MAX_NODES;
+    budget.max_recorded_anchor_events = MAX_REPEATED;
     budget.max_merge_keys = MAX_ALIASES;
     budget.max_documents = 1;
     budget.enforce_alias_anchor_ratio = false;
     let mut aliases = AliasLimits::default();
-    aliases.max_total_replayed_events = 2 * MAX_NODES;
+    aliases.max_total_replayed_events = MAX_REPEATED;
     aliases.max_replay_stack_depth = MAX_DEPTH;
     aliases.max_alias_expansions_per_anchor = MAX_ALIASES;
     let mut options = Options::default();

@@ -10,7 +10,7 @@ use super::error::{Refusal, Refused};
 use super::node::{Place, Span};
 
 /// No pipeline needs more.
-const MAX_BYTES: u64 = 1 << 20;
+const MAX_BYTES: u64 = 4 << 20;
 
 /// Reads `file` into `text`, which then holds what can be shown of it even where it is refused.
 pub(super) fn read(file: &Path, text: &mut String) -> Result<(), Refused> {
