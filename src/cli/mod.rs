@@ -7,6 +7,7 @@ pub mod args;
 mod bundle;
 mod check;
 mod diff;
+mod explain;
 mod export;
 mod failure;
 mod graph;
@@ -97,6 +98,7 @@ fn dispatch(arguments: Arguments, printer: Printer) -> Ending {
         Command::Runs(arguments) => runs::runs(&around, &arguments),
         Command::Diff(arguments) => diff::diff(&around, &arguments),
         Command::Status(arguments) => status::status(&around, &arguments),
+        Command::Explain(arguments) => explain::explain(&around, &arguments),
         Command::Check(overriding) => check::check(&around, &overriding),
         Command::Graph(arguments) => graph::graph(&around, &arguments),
         Command::Simulate(arguments) => simulate::simulate(&around, &arguments),

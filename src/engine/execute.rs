@@ -20,7 +20,7 @@ use crate::spec::pipeline::PipelineStage;
 use crate::store::records::{Record, RecordedOutput};
 use crate::store::{StoreError, files};
 
-/// Runs `stage` and keeps the result. None where a source changed meanwhile: then nothing is kept.
+/// Runs `stage` for `reason` and keeps the result. None where a source changed meanwhile: then nothing is kept.
 ///
 /// # Errors
 /// Those of the stage, and of the disk. Nothing is kept then.
@@ -30,8 +30,9 @@ pub(super) fn execute(
     inputs: &BTreeMap<&'static str, Digest>,
     document: &Document,
     sources: &WitnessedSources,
+    reason: &str,
 ) -> Result<Option<Record>, StageError> {
-    session.emit(Event::StageStarted { stage: stage.name.clone() });
+    session.emit(Event::StageStarted { stage: stage.name.clone(), reason: reason.to_owned() });
     let began = Instant::now();
     let directory = session.store.private_directory(&stage.name)?;
     crash::point("stage.began");

@@ -194,7 +194,7 @@ impl Update<'_> {
         if self.session.is_cancelled() {
             return Err(StageError::cancelled());
         }
-        let Some(record) = execute::execute(self.session, self.stage, &self.inputs, document, sources)? else {
+        let Some(record) = execute::execute(self.session, self.stage, &self.inputs, document, sources, &reason)? else {
             let text = "a source changed while it was read; it is read again".to_owned();
             self.session.note(Some(&self.stage.name), NoteLevel::Warning, text);
             return Ok(None);

@@ -47,6 +47,7 @@ pub(super) fn check(
             inputs: graph.inputs(stage)?,
             outputs: outputs::paths(stage, directory, file)?,
             params,
+            tags: stage.raw.tags.clone(),
         });
     }
     outputs::check_apart(&known, &stages)?;

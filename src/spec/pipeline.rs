@@ -1,6 +1,6 @@
 //! The checked pipeline: only this form runs, and only this form is fingerprinted.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::PathBuf;
 
@@ -34,6 +34,8 @@ pub struct PipelineStage {
     pub outputs: BTreeMap<&'static str, PathBuf>,
     /// Its checked params.
     pub params: CheckedParams,
+    /// Words by which it can be selected; they determine nothing.
+    pub tags: BTreeSet<String>,
 }
 
 /// An output of a stage in the pipeline, written `stage.output`.

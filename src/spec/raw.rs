@@ -3,11 +3,13 @@
 //! For: from [`Node`] to [`Raw`], with unknown keys refused. Not for: variables, overlays, or whether a name means
 //! anything. Called by: [`super::read`].
 
+use std::collections::BTreeSet;
+
 use super::error::{Refusal, Refused};
 use super::node::{Content, Entry, Node, Place, find};
 
 const TOP: [&str; 4] = ["name", "vars", "profiles", "stages"];
-const STAGE: [&str; 4] = ["uses", "inputs", "params", "outputs"];
+const STAGE: [&str; 5] = ["uses", "inputs", "params", "outputs", "tags"];
 const MAX_NAME: usize = 64;
 
 /// A pipeline as written.
@@ -36,6 +38,7 @@ pub(super) struct RawStage {
     pub(super) inputs: Vec<Entry>,
     pub(super) params: Vec<Entry>,
     pub(super) outputs: Vec<Entry>,
+    pub(super) tags: BTreeSet<String>,
 }
 
 impl Raw {
@@ -97,8 +100,27 @@ impl RawStage {
             inputs: part("inputs")?,
             params: part("params")?,
             outputs: part("outputs")?,
+            tags: find(entries, "tags").map_or(Ok(BTreeSet::new()), |entry| tags(&entry.value, &what))?,
         })
     }
+}
+
+/// One tag, or a list of them.
+fn tags(node: &Node, what: &str) -> Result<BTreeSet<String>, Refused> {
+    let nodes = match &node.content {
+        Content::List(nodes) => nodes.as_slice(),
+        _ if node.is_null() => &[],
+        _ => std::slice::from_ref(node),
+    };
+    let tag = |node: &Node| {
+        let tag = text(node, || format!("a tag of {what}"))?;
+        if is_plain(tag) {
+            Ok(tag.to_owned())
+        } else {
+            Err(Refusal::Name { name: tag.to_owned(), what: "a tag" }.at(node.place))
+        }
+    };
+    nodes.iter().map(tag).collect()
 }
 
 /// The entries of a node that must be a mapping.
@@ -121,10 +143,13 @@ fn known_keys(entries: &[Entry], known: &[&str], whole: &str) -> Result<(), Refu
 /// Names become folders, arguments and parts of `stage.output`, so they are plain.
 fn named<'a>(entry: &'a Entry, what: &'static str) -> Result<&'a Entry, Refused> {
     let name = &entry.key;
-    let is_plain = name.starts_with(|c: char| c.is_ascii_lowercase())
+    if is_plain(name) { Ok(entry) } else { Err(Refusal::Name { name: name.clone(), what }.at(entry.key_place)) }
+}
+
+fn is_plain(name: &str) -> bool {
+    name.starts_with(|c: char| c.is_ascii_lowercase())
         && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "_-".contains(c))
-        && name.len() <= MAX_NAME;
-    if is_plain { Ok(entry) } else { Err(Refusal::Name { name: name.clone(), what }.at(entry.key_place)) }
+        && name.len() <= MAX_NAME
 }
 
 /// `upper` laid over `lower`: mappings are merged key by key, everything else is replaced.

@@ -10,6 +10,7 @@ const DIALECT: &str = "https://json-schema.org/draft/2020-12/schema";
 /// JSON Schema of a pipeline file whose stages are of the kinds `stages`. Self-contained.
 pub fn schema(stages: &[&'static dyn Stage]) -> Value {
     let mut definitions = Map::new();
+    definitions.insert("tag".to_owned(), json!({ "type": "string", "pattern": "^[a-z][a-z0-9_-]{0,63}$" }));
     for kind in stages {
         let mut params = kind.params_schema();
         hoist(kind.name(), &mut params, &mut definitions);
@@ -87,6 +88,10 @@ fn stage(kind: &dyn Stage) -> Value {
             "inputs": ports(inputs),
             "params": { "anyOf": [reference(&params_name(kind.name())), { "type": "null" }] },
             "outputs": ports(outputs),
+            "tags": {
+                "anyOf": [{ "$ref": "#/$defs/tag" }, { "type": "array", "items": { "$ref": "#/$defs/tag" } }, { "type": "null" }],
+                "description": "Words by which `segpipe run tag:WORD` selects the stage; they determine nothing.",
+            },
         },
     })
 }

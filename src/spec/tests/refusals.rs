@@ -49,7 +49,7 @@ fn an_unknown_key_of_a_stage_is_refused() {
        |
     13 |   report: {run: python report.py}
        |            ^^^
-    hint: known are `uses`, `inputs`, `params`, `outputs`
+    hint: known are `uses`, `inputs`, `params`, `outputs`, `tags`
     "#);
 }
 
