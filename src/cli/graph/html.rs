@@ -7,21 +7,22 @@ use std::fmt::Write;
 use segpipe_stages::document::Table;
 use segpipe_stages::document::html::{self, escape};
 
-use super::layout::{Layout, Way, layout};
+use super::layout::{Layout, Place, Way, layout};
 use super::{Drawn, State, parents};
 
-/// Width and height of a box, and what is between columns and between rows.
-const BOX: (usize, usize) = (140, 46);
-const GAP: (usize, usize) = (64, 22);
-const MARGIN: usize = 8;
+/// Width and height of a box, and what is between columns.
+const BOX: (f64, f64) = (108.0, 46.0);
+const GAP: f64 = 36.0;
+const MARGIN: f64 = 8.0;
 /// Longest name that a box holds, in characters.
-const LONGEST: usize = 17;
+const LONGEST: usize = 13;
 
 const STYLE: &str = "\
 :root { --fresh: #1a7f4b; --restore: #0550ae; --stale: #9a4a00; --pending: #57606a; }
 @media (prefers-color-scheme: dark) {
   :root { --fresh: #56d38f; --restore: #8fc1ff; --stale: #f0b060; --pending: #a3abb5; }
 }
+main { max-width: 1400px; }
 .graph { overflow-x: auto; margin: 1rem 0; }
 .graph text { font: 600 14px system-ui, \"DejaVu Sans\", sans-serif; fill: var(--ink); text-anchor: middle; }
 .graph .word { font-weight: 400; font-size: 12px; fill: var(--mark); }
@@ -58,8 +59,8 @@ fn summary(stages: &[Drawn<'_>]) -> String {
 
 fn drawing(out: &mut String, stages: &[Drawn<'_>]) {
     let layout = layout(&parents(stages));
-    let width = 2 * MARGIN + layout.columns * (BOX.0 + GAP.0) - if layout.columns > 0 { GAP.0 } else { 0 };
-    let height = 2 * MARGIN + layout.rows * (BOX.1 + GAP.1) - if layout.rows > 0 { GAP.1 } else { 0 };
+    let width = 2.0 * MARGIN + layout.columns as f64 * (BOX.0 + GAP) - if layout.columns > 0 { GAP } else { 0.0 };
+    let height = 2.0 * MARGIN + layout.height;
     let _ = writeln!(
         out,
         "<div class=\"graph\" tabindex=\"0\" role=\"group\" aria-label=\"graph of the stages\">\n\
@@ -74,24 +75,23 @@ fn drawing(out: &mut String, stages: &[Drawn<'_>]) {
     out.push_str("</svg>\n</div>\n");
 }
 
-/// The left upper corner of a place.
-const fn corner((column, row): (usize, usize)) -> (usize, usize) {
-    (MARGIN + column * (BOX.0 + GAP.0), MARGIN + row * (BOX.1 + GAP.1))
+/// The left end of a place, halfway down.
+fn left(Place { column, down }: Place) -> (f64, f64) {
+    (MARGIN + column as f64 * (BOX.0 + GAP), MARGIN + down)
 }
 
 fn lines(out: &mut String, stages: &[Drawn<'_>], layout: &Layout) {
     for Way { from, to, between } in &layout.ways {
-        let (x, y) = corner(layout.places[*from]);
-        let (mut x, mut y) = (x + BOX.0, y + BOX.1 / 2);
-        let mut path = format!("M{x} {y}");
-        for place in between {
-            let (left, top) = corner(*place);
-            bend(&mut path, (x, y), (left, top + BOX.1 / 2));
-            (x, y) = (left + BOX.0, top + BOX.1 / 2);
-            let _ = write!(path, "H{x}");
+        let start = left(layout.places[*from]);
+        let mut at = (start.0 + BOX.0, start.1);
+        let mut path = format!("M{} {}", at.0, at.1);
+        for lane in between {
+            let lane = left(*lane);
+            bend(&mut path, at, lane);
+            at = (lane.0 + BOX.0, lane.1);
+            let _ = write!(path, "H{}", at.0);
         }
-        let (left, top) = corner(layout.places[*to]);
-        bend(&mut path, (x, y), (left, top + BOX.1 / 2));
+        bend(&mut path, at, left(layout.places[*to]));
         let (reader, writer) = (&stages[*to], stages[*from].name);
         let outputs: Vec<String> =
             reader.reads.get(writer).into_iter().flatten().map(|output| format!("{writer}.{output}")).collect();
@@ -101,21 +101,22 @@ fn lines(out: &mut String, stages: &[Drawn<'_>], layout: &Layout) {
 }
 
 /// A curve that leaves and arrives level.
-fn bend(path: &mut String, (x, y): (usize, usize), (to_x, to_y): (usize, usize)) {
-    let middle = usize::midpoint(x, to_x);
+fn bend(path: &mut String, (x, y): (f64, f64), (to_x, to_y): (f64, f64)) {
+    let middle = f64::midpoint(x, to_x);
     let _ = write!(path, "C{middle} {y} {middle} {to_y} {to_x} {to_y}");
 }
 
-fn draw_box(out: &mut String, stage: &Drawn<'_>, place: (usize, usize)) {
-    let (x, y) = corner(place);
+fn draw_box(out: &mut String, stage: &Drawn<'_>, place: Place) {
+    let (x, middle_y) = left(place);
+    let y = middle_y - BOX.1 / 2.0;
     let (word, reason) = stage.state.map_or(("unknown", None), |(state, reason)| (state.as_str(), reason));
     let title = match (stage.state, reason) {
         (None, _) => stage.name.to_owned(),
         (_, None) => format!("{}: {word}", stage.name),
         (_, Some(reason)) => format!("{}: {word}, {reason}", stage.name),
     };
-    let (middle, name) = (x + BOX.0 / 2, escape(&cut(stage.name)));
-    let up = if stage.state.is_some() { 20 } else { 28 };
+    let (middle, name) = (x + BOX.0 / 2.0, escape(&cut(stage.name)));
+    let up = if stage.state.is_some() { 20.0 } else { 28.0 };
     let _ = write!(
         out,
         "<g class=\"{word}\"><title>{}</title><rect x=\"{x}\" y=\"{y}\" width=\"{}\" \
@@ -126,7 +127,7 @@ fn draw_box(out: &mut String, stage: &Drawn<'_>, place: (usize, usize)) {
         y + up,
     );
     if stage.state.is_some() {
-        let _ = write!(out, "<text class=\"word\" x=\"{middle}\" y=\"{}\">{word}</text>", y + 37);
+        let _ = write!(out, "<text class=\"word\" x=\"{middle}\" y=\"{}\">{word}</text>", y + 37.0);
     }
     out.push_str("</g>\n");
 }
