@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use segpipe_stages::contract::Note;
+use segpipe_stages::contract::{Note, Stream};
 use serde::Serialize;
 
 /// How the warning begins that says that no real customer is described.
@@ -54,6 +54,15 @@ pub enum Event {
         stage: Option<String>,
         /// The remark.
         note: Note,
+    },
+    /// A program that a stage runs said a line.
+    Said {
+        /// The stage's name.
+        stage: String,
+        /// Where it said it.
+        stream: Stream,
+        /// What it said, without the line's end.
+        line: String,
     },
     /// The run was asked to stop; it finishes up.
     Interrupted,

@@ -3,14 +3,15 @@
 //! For: building the document, and telling in words how two of them differ. Not for: looking results up (`plan`).
 //! Called by: `plan`, the engine.
 //!
-//! The document holds: its format version, the stage's kind and implementation, embedded assets, checked params, the
-//! content digest of every input, name and content digest of every source. Nothing else: no time, path, host, thread
+//! The document holds: its format version, the stage's kind and implementation, embedded assets, what else the kind names
+//! (of a program its command, its outputs, digests of variables), checked params, the content digest of every input, name
+//! and content digest of every source. Nothing else: no time, path, host, thread
 //! count or address.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use segpipe_stages::contract::Source;
+use segpipe_stages::contract::{Determinant, Source};
 use serde_json::Value;
 
 use crate::digest::Digest;
@@ -29,13 +30,16 @@ pub struct Document(String);
 
 impl Document {
     /// The document of `stage` for inputs and sources of these contents.
-    pub fn new(stage: &PipelineStage, inputs: &BTreeMap<&'static str, Digest>, sources: &[Source]) -> Self {
+    pub fn new(stage: &PipelineStage, inputs: &BTreeMap<String, Digest>, sources: &[Source]) -> Self {
         let mut text = format!("segpipe-fingerprint format {FORMAT}\n");
-        let kind = stage.stage;
+        let kind = &stage.stage;
         let _ = writeln!(text, "stage kind {}", kind.name());
         let _ = writeln!(text, "stage implementation {}", kind.implementation());
         for asset in kind.assets() {
             let _ = writeln!(text, "asset {} {}", asset.name, Digest::of_bytes(asset.bytes));
+        }
+        for Determinant { kind, name, value } in kind.determinants() {
+            let _ = writeln!(text, "{kind} {name} {value}");
         }
         for (name, value) in &stage.params.determining {
             let _ = writeln!(text, "param {name} {}", canonical(value));
@@ -149,10 +153,9 @@ fn facts(document: &str) -> BTreeMap<Key<'_>, &str> {
 
 /// What a person changed comes before what changed as a consequence.
 fn rank(kind: &str) -> usize {
-    ["segpipe-fingerprint", "param", "source", "stage", "asset", "input"]
-        .iter()
-        .position(|known| *known == kind)
-        .unwrap_or(6)
+    const RANKS: [&str; 9] =
+        ["segpipe-fingerprint", "param", "command", "env", "output", "source", "stage", "asset", "input"];
+    RANKS.iter().position(|known| *known == kind).unwrap_or(RANKS.len())
 }
 
 fn describe(
@@ -168,10 +171,26 @@ fn describe(
             None => format!("input `{name}` is no longer there"),
         },
         ("source", _) => describe_source(old, new),
+        ("command", "stage") => format!("renamed: {} → {}", shown(old), shown(new)),
+        ("command", _) => format!("command: {} → {}", shown(old), shown(new)),
+        ("env", _) => format!("environment variable `{name}` {}", changed(old, new)),
+        ("output", _) => format!("output `{name}` is declared otherwise"),
         ("asset", _) => format!("embedded `{name}` changed"),
         ("stage", "kind") => format!("kind: {} → {}", shown(old), shown(new)),
         ("stage", _) => "stage implementation changed".to_owned(),
         _ => "fingerprint format changed".to_owned(),
+    }
+}
+
+/// What became of a variable, whose value nobody needs to see.
+fn changed(old: Option<&&str>, new: Option<&&str>) -> &'static str {
+    const UNSET: Option<&&str> = Some(&"unset");
+    match (old, new) {
+        (None, _) => "is declared now",
+        (_, None) => "is no longer declared",
+        (_, new) if new == UNSET => "is no longer set",
+        (old, _) if old == UNSET => "is set now",
+        _ => "changed",
     }
 }
 
@@ -202,7 +221,7 @@ pub(crate) mod tests {
     use serde_json::{Map, json};
 
     use super::*;
-    use crate::spec::pipeline::OutputReference;
+    use crate::spec::pipeline::{Kind, OutputReference, Terms};
 
     /// A stage of which nothing but its name and params is asked.
     pub(crate) struct OnlyLookedAt;
@@ -243,16 +262,17 @@ pub(crate) mod tests {
 
     fn stage(params: Value) -> PipelineStage {
         let Value::Object(params) = params else { panic!("params are a mapping") };
-        let orders = OutputReference { stage: "preprocess".to_owned(), output: "orders" };
+        let orders = OutputReference { stage: "preprocess".to_owned(), output: "orders".to_owned() };
         let mut checked = CheckedParams { determining: params.into_iter().collect(), ..CheckedParams::default() };
         checked.incidental.insert("address".to_owned(), json!("elsewhere"));
         PipelineStage {
             name: "rfm".to_owned(),
-            stage: &OnlyLookedAt,
-            inputs: [("orders", orders)].into(),
+            stage: Kind::from(&OnlyLookedAt),
+            inputs: [("orders".to_owned(), orders)].into(),
             outputs: BTreeMap::new(),
             params: checked,
             tags: ["weekly".to_owned()].into(),
+            terms: Terms::default(),
         }
     }
 
@@ -264,7 +284,7 @@ pub(crate) mod tests {
             digest: "d1".to_owned(),
             origin: SourceOrigin::File,
         };
-        Document::new(&stage(params), &[("orders", digest)].into(), &[source])
+        Document::new(&stage(params), &[("orders".to_owned(), digest)].into(), &[source])
     }
 
     fn difference_of(old: &Document, new: &Document) -> Option<String> {

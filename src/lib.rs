@@ -1,10 +1,11 @@
 //! segpipe: the orchestrator, the command line, the tracking client and the scoring service.
 //!
 //! The modules form ranks and import only lower ranks:
-//! address, crash, digest, event → spec, store → graph, fingerprint → lock → plan → engine → report, mlflow, source,
-//! features → history, sweep, serve → cli.
+//! address, crash, digest, event → program → spec, store → graph, fingerprint → lock → plan, cache → engine → report,
+//! mlflow, source, features → history, sweep, serve → cli.
 
 pub mod address;
+pub mod cache;
 pub mod cli;
 pub mod crash;
 pub mod digest;
@@ -17,6 +18,7 @@ pub mod history;
 pub mod lock;
 pub mod mlflow;
 pub mod plan;
+pub mod program;
 pub mod report;
 pub mod serve;
 pub mod source;

@@ -5,6 +5,7 @@
 //! Not for: scheduling, caching, digests of files, terminals, networks. Those belong to the caller.
 //! Called by: every stage, and the orchestrator, which takes stages as a list and knows none by name.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::fmt;
@@ -18,27 +19,35 @@ use serde_json::{Map, Value};
 
 /// One kind of stage: a pure function from tables to tables with a name, typed ports and checked params.
 ///
+/// Built-in kinds are written in this crate and answer with what is compiled in; others are made while a pipeline file
+/// is read and answer with what they hold.
+///
 /// # Examples
 /// `stages/rfm` is a good one to read first; `stages/README.md` says how to add another.
 pub trait Stage: Send + Sync {
     /// The kind's name, as `uses:` in pipeline.yaml says it; also the default name of the stage. Lower case, `a-z0-9_`.
-    fn name(&self) -> &'static str;
+    fn name(&self) -> &str;
 
     /// What it does, in one line without a full stop.
-    fn summary(&self) -> &'static str;
+    fn summary(&self) -> &str;
 
     /// What it reads, in the order in which errors and documents name them.
-    fn inputs(&self) -> &'static [Input];
+    fn inputs(&self) -> &[Input];
 
-    /// What it writes. At least one is a table.
-    fn outputs(&self) -> &'static [Output];
+    /// What it writes. At least one is a table where the stage is a built-in one.
+    fn outputs(&self) -> &[Output];
 
     /// Digest of everything compiled into this stage that determines its outputs (see `implementation.rs`).
-    fn implementation(&self) -> &'static str;
+    fn implementation(&self) -> &str;
 
     /// Files compiled into the binary that end up in the outputs; each enters the fingerprint by name and content.
-    fn assets(&self) -> &'static [Asset] {
+    fn assets(&self) -> &[Asset] {
         &[]
+    }
+
+    /// What else determines the outputs; each is a fact of the fingerprint.
+    fn determinants(&self) -> Vec<Determinant> {
+        Vec::new()
     }
 
     /// JSON Schema of the params, for `segpipe schema` and for the names offered when one is mistyped.
@@ -58,6 +67,11 @@ pub trait Stage: Send + Sync {
         Ok(None)
     }
 
+    /// Whether its work is done on rayon's current pool; a stage that waits for others must not hold one of its threads.
+    fn computes(&self) -> bool {
+        true
+    }
+
     /// Reads the declared inputs, computes, and writes every declared output. Blocking; may use rayon's current pool.
     ///
     /// # Errors
@@ -66,21 +80,33 @@ pub trait Stage: Send + Sync {
 }
 
 /// One input port.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Input {
     /// The port's name.
-    pub name: &'static str,
-    /// The output it is connected to unless pipeline.yaml says otherwise, as `stage.output`.
-    pub default: &'static str,
+    pub name: Cow<'static, str>,
+    /// The output it is connected to unless pipeline.yaml says otherwise, as `stage.output`; none where it must say.
+    pub default: Option<Cow<'static, str>>,
+}
+
+impl Input {
+    /// A port that is connected to the output `default` unless pipeline.yaml says otherwise.
+    pub const fn new(name: &'static str, default: &'static str) -> Self {
+        Self { name: Cow::Borrowed(name), default: Some(Cow::Borrowed(default)) }
+    }
+
+    /// A port that takes any output, and that pipeline.yaml must connect.
+    pub fn open(name: String) -> Self {
+        Self { name: Cow::Owned(name), default: None }
+    }
 }
 
 /// One output port.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Output {
     /// The port's name, unique within the stage.
-    pub name: &'static str,
+    pub name: Cow<'static, str>,
     /// File name below the stage's folder, e.g. `customers.parquet`, `model.onnx`; a folder's name for a directory.
-    pub path: &'static str,
+    pub path: Cow<'static, str>,
     /// What is found there.
     pub kind: OutputKind,
     /// Whether pipeline.lock names its digest: true for results, false for records of the delivery of results.
@@ -101,23 +127,28 @@ pub enum OutputKind {
 impl Output {
     /// A table output; `path` is `<name>.parquet`.
     pub const fn table(name: &'static str, path: &'static str) -> Self {
-        Self { name, path, kind: OutputKind::Table, is_locked: true }
+        Self::fixed(name, path, OutputKind::Table)
     }
 
     /// A single file that is no table.
     pub const fn file(name: &'static str, path: &'static str) -> Self {
-        Self { name, path, kind: OutputKind::File, is_locked: true }
+        Self::fixed(name, path, OutputKind::File)
     }
 
     /// A directory of files.
     pub const fn directory(name: &'static str, path: &'static str) -> Self {
-        Self { name, path, kind: OutputKind::Directory, is_locked: true }
+        Self::fixed(name, path, OutputKind::Directory)
+    }
+
+    const fn fixed(name: &'static str, path: &'static str, kind: OutputKind) -> Self {
+        Self { name: Cow::Borrowed(name), path: Cow::Borrowed(path), kind, is_locked: true }
     }
 
     /// The same output, left out of pipeline.lock.
     #[must_use]
-    pub const fn unlocked(self) -> Self {
-        Self { is_locked: false, ..self }
+    pub const fn unlocked(mut self) -> Self {
+        self.is_locked = false;
+        self
     }
 }
 
@@ -128,6 +159,18 @@ pub struct Asset {
     pub name: &'static str,
     /// Its content.
     pub bytes: &'static [u8],
+}
+
+/// A fact that determines a stage's outputs beside its implementation, params, inputs and sources. One line of the
+/// fingerprint's document: neither `kind` nor `name` holds a space, and nothing in it a line's end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Determinant {
+    /// What sort of fact it is, in a word.
+    pub kind: &'static str,
+    /// What it is about; unique within the kind.
+    pub name: String,
+    /// The fact.
+    pub value: String,
 }
 
 /// A stage's params as a type: everything serde and schemars derive, plus what they cannot know.
@@ -313,8 +356,21 @@ pub trait Observer: Send + Sync {
     /// Something a reader of the run should know, once.
     fn note(&self, note: Note);
 
+    /// A line that a program said which the stage runs.
+    fn said(&self, _stream: Stream, _line: &str) {}
+
     /// Whether the run was interrupted; long loops ask now and then and stop with [`StageError::cancelled`].
     fn is_cancelled(&self) -> bool;
+}
+
+/// Where a program said something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stream {
+    /// Its standard output.
+    Stdout,
+    /// Its standard error.
+    Stderr,
 }
 
 /// An [`Observer`] that hears nothing, for tests and for callers with nobody to tell.
@@ -369,30 +425,33 @@ pub struct StageContext<'a> {
     /// The checked params.
     pub params: &'a CheckedParams,
     /// The inputs by port name.
-    pub inputs: BTreeMap<&'static str, InputFile>,
+    pub inputs: BTreeMap<String, InputFile>,
+    /// File names of the inputs where their ending matters, by port name; as [`Output::path`] of whoever wrote them.
+    pub names: BTreeMap<String, String>,
     /// The outside files, in order, for a stage with [`Stage::sources`].
     pub sources: Vec<Source>,
     /// An empty directory of its own; output `o` is written to `directory.join(o.path)`.
     pub directory: PathBuf,
     /// The stage's output ports.
-    pub outputs: &'static [Output],
+    pub outputs: &'a [Output],
     /// Who listens.
     pub observer: &'a dyn Observer,
-    rows: Mutex<BTreeMap<&'static str, u64>>,
+    rows: Mutex<BTreeMap<String, u64>>,
 }
 
 impl<'a> StageContext<'a> {
     /// A context that writes the outputs of `stage` into `directory`.
     pub fn new(
-        stage: &dyn Stage,
+        stage: &'a dyn Stage,
         params: &'a CheckedParams,
-        inputs: BTreeMap<&'static str, InputFile>,
+        inputs: BTreeMap<String, InputFile>,
         sources: Vec<Source>,
         directory: PathBuf,
         observer: &'a dyn Observer,
     ) -> Self {
         let outputs = stage.outputs();
-        Self { params, inputs, sources, directory, outputs, observer, rows: Mutex::default() }
+        let names = BTreeMap::new();
+        Self { params, inputs, names, sources, directory, outputs, observer, rows: Mutex::default() }
     }
 
     /// The params as the stage's own type.
@@ -416,7 +475,7 @@ impl<'a> StageContext<'a> {
     /// # Errors
     /// [`Fault::Bug`] where the stage asks for an output it did not declare.
     pub fn output(&self, name: &str) -> Result<PathBuf, StageError> {
-        Ok(self.directory.join(self.port(name)?.path))
+        Ok(self.directory.join(&*self.port(name)?.path))
     }
 
     /// Notes how many rows output `name` has, for reports.
@@ -425,12 +484,12 @@ impl<'a> StageContext<'a> {
     /// [`Fault::Bug`] where the output is not declared.
     pub fn set_rows(&self, name: &str, rows: u64) -> Result<(), StageError> {
         let port = self.port(name)?;
-        self.rows.lock().unwrap_or_else(std::sync::PoisonError::into_inner).insert(port.name, rows);
+        self.rows.lock().unwrap_or_else(std::sync::PoisonError::into_inner).insert(port.name.to_string(), rows);
         Ok(())
     }
 
     /// The rows noted so far, by output.
-    pub fn rows(&self) -> BTreeMap<&'static str, u64> {
+    pub fn rows(&self) -> BTreeMap<String, u64> {
         self.rows.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
     }
 
@@ -452,7 +511,7 @@ impl<'a> StageContext<'a> {
         if self.observer.is_cancelled() { Err(StageError::cancelled()) } else { Ok(()) }
     }
 
-    fn port(&self, name: &str) -> Result<&'static Output, StageError> {
+    fn port(&self, name: &str) -> Result<&'a Output, StageError> {
         let found = self.outputs.iter().find(|output| output.name == name);
         found.ok_or_else(|| StageError::bug(format!("no output `{name}` was declared")))
     }
@@ -606,7 +665,7 @@ pub struct FinishedStage {
     /// The stage's name in the pipeline.
     pub name: String,
     /// Its kind.
-    pub kind: &'static str,
+    pub kind: String,
     /// `ran`, `cached`, `restored`, `failed` or `skipped`.
     pub outcome: &'static str,
     /// Why, where there is a reason.

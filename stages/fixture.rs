@@ -158,7 +158,7 @@ impl Observer for Listener {
 pub(crate) struct Bench {
     pub(crate) folder: tempfile::TempDir,
     pub(crate) listener: Listener,
-    inputs: BTreeMap<&'static str, InputFile>,
+    inputs: BTreeMap<String, InputFile>,
 }
 
 impl Bench {
@@ -175,7 +175,7 @@ impl Bench {
 
     /// Connects a file to input port `name`.
     pub(crate) fn connect(&mut self, name: &'static str, path: PathBuf) {
-        self.inputs.insert(name, InputFile { path, digest: String::new() });
+        self.inputs.insert(name.to_owned(), InputFile { path, digest: String::new() });
     }
 
     /// Where outputs are.
@@ -192,7 +192,7 @@ impl Bench {
         let files = std::fs::read_dir(self.outputs()).unwrap().count();
         assert_eq!(files, stage.outputs().len(), "nothing but the outputs is left");
         for output in stage.outputs() {
-            assert!(ctx.rows().contains_key(output.name), "the rows of `{}` are noted", output.name);
+            assert!(ctx.rows().contains_key(&*output.name), "the rows of `{}` are noted", output.name);
         }
         Ok(report)
     }

@@ -27,8 +27,9 @@ impl KeyBuilder {
     pub fn text(&mut self, text: Option<&str>) -> &mut Self {
         match text {
             Some(text) => {
-                self.0.push(1);
-                self.0.extend_from_slice(&(text.len() as u64).to_le_bytes());
+                let mut mark = [1; 9];
+                mark[1..].copy_from_slice(&(text.len() as u64).to_le_bytes());
+                self.0.extend_from_slice(&mark);
                 self.0.extend_from_slice(text.as_bytes());
             }
             None => self.0.push(0),
@@ -40,8 +41,9 @@ impl KeyBuilder {
     pub fn number(&mut self, number: Option<i128>) -> &mut Self {
         match number {
             Some(number) => {
-                self.0.push(2);
-                self.0.extend_from_slice(&number.to_le_bytes());
+                let mut mark = [2; 17];
+                mark[1..].copy_from_slice(&number.to_le_bytes());
+                self.0.extend_from_slice(&mark);
             }
             None => self.0.push(0),
         }

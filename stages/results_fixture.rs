@@ -50,7 +50,7 @@ pub(crate) struct Fixture {
     pub(crate) scores: Vec<Score>,
     pub(crate) model: Model,
     folder: tempfile::TempDir,
-    inputs: BTreeMap<&'static str, InputFile>,
+    inputs: BTreeMap<String, InputFile>,
 }
 
 impl Fixture {
@@ -70,8 +70,8 @@ impl Fixture {
         let raw: Map<String, Value> = params.as_object().cloned().unwrap_or_default();
         let params = stage.check_params(&raw).unwrap();
         let out = tempfile::tempdir_in(self.folder.path()).unwrap().keep();
-        let names = stage.inputs().iter().map(|input| input.name);
-        let inputs = names.map(|name| (name, self.inputs[name].clone())).collect();
+        let names = stage.inputs().iter().map(|input| input.name.to_string());
+        let inputs = names.map(|name| (name.clone(), self.inputs[&name].clone())).collect();
         let ctx = StageContext::new(stage, &params, inputs, Vec::new(), out.clone(), &Silent);
         stage.run(&ctx).map(|report| (out, report))
     }
@@ -96,7 +96,7 @@ impl Fixture {
 
     fn add(&mut self, name: &'static str, path: PathBuf) {
         let digest = blake3::hash(&std::fs::read(&path).unwrap()).to_hex().to_string();
-        self.inputs.insert(name, InputFile { path, digest });
+        self.inputs.insert(name.to_owned(), InputFile { path, digest });
     }
 
     fn write(&mut self, setup: Setup) {
@@ -127,7 +127,7 @@ impl Fixture {
         std::fs::create_dir(&images).unwrap();
         std::fs::write(images.join("pca_scatter.svg"), "<svg/>").unwrap();
         std::fs::write(images.join("pca_scatter.png"), "png").unwrap();
-        self.inputs.insert("images", InputFile { path: images, digest: "0".repeat(64) });
+        self.inputs.insert("images".to_owned(), InputFile { path: images, digest: "0".repeat(64) });
     }
 
     fn assignments(&self) -> RecordBatch {

@@ -5,11 +5,13 @@
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::builder::RangedU64ValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+use super::units;
 use crate::mlflow::ModelUri;
 
 const EXIT_CODES: &str = "\
@@ -87,6 +89,9 @@ pub enum Command {
     Runs(RunsArguments),
     /// Show how two local runs differ: params, metrics, segments, customers, fingerprints
     Diff(DiffArguments),
+    /// Look after the cache: how much it holds, whether all of it is intact, what of it may go
+    #[command(subcommand)]
+    Cache(CacheCommand),
     /// Write one row per customer with segment and recommended action, as CSV or XLSX
     Export(ExportArguments),
     /// Give new customers or new transactions the segments of the trained model
@@ -325,6 +330,74 @@ pub struct RunsArguments {
     /// Print one JSON object
     #[arg(long)]
     pub json: bool,
+}
+
+const CACHE_EXAMPLES: &str = "\
+Results are kept in artifacts/.segpipe: objects by the digest of their content, and a record per result.
+
+Examples:
+  segpipe cache stats
+  segpipe cache verify --repair            what is damaged is made anew by the next run
+  segpipe cache gc --older-than 30d --dry-run
+  segpipe cache gc --at-most 2GB --keep 3f2a";
+
+/// What is to be done with the cache.
+#[derive(Debug, Subcommand)]
+#[command(after_help = CACHE_EXAMPLES)]
+pub enum CacheCommand {
+    /// Tell how much it holds, and how much of that is needed
+    Stats(CacheStatsArguments),
+    /// Read everything in it again and compare it with its digest
+    #[command(after_help = CACHE_EXAMPLES)]
+    Verify(CacheVerifyArguments),
+    /// Remove old results, and what no result leads to
+    #[command(after_help = CACHE_EXAMPLES)]
+    Gc(CacheGcArguments),
+}
+
+/// The arguments of `segpipe cache stats`.
+#[derive(Debug, Args)]
+pub struct CacheStatsArguments {
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// The arguments of `segpipe cache verify`.
+#[derive(Debug, Args)]
+pub struct CacheVerifyArguments {
+    /// Remove what is damaged and the records that lead to it; the next run makes it anew
+    #[arg(long)]
+    pub repair: bool,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+    /// Fail at once where a run holds the project
+    #[arg(long)]
+    pub no_wait: bool,
+}
+
+/// The arguments of `segpipe cache gc`. What the outputs at their places come from, and what pipeline.lock names, stays.
+#[derive(Debug, Args)]
+pub struct CacheGcArguments {
+    /// Results that were computed longer ago than this go: `12h`, `30d`, `8w`
+    #[arg(long, value_name = "AGE", value_parser = units::age)]
+    pub older_than: Option<Duration>,
+    /// The oldest results go until what is left has this size: `500MB`, `2GB`, `1GiB`
+    #[arg(long, value_name = "SIZE", value_parser = units::size)]
+    pub at_most: Option<u64>,
+    /// The results of this run stay, named as in `segpipe diff`; may be given several times
+    #[arg(long, value_name = "RUN")]
+    pub keep: Vec<String>,
+    /// Tell what would go and remove nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+    /// Fail at once where a run holds the project
+    #[arg(long)]
+    pub no_wait: bool,
 }
 
 const DIFF_EXAMPLES: &str = "\

@@ -76,8 +76,9 @@ fn find<'a>(history: &'a History, pipeline: &Pipeline, name: &str) -> Result<Nam
     Ok(Named { run, origin: Some(committed.origin.to_string()) })
 }
 
+/// A name that stands for no run, or for several.
 #[expect(clippy::needless_pass_by_value, reason = "handed over by `map_err`")]
-fn unknown(error: HistoryError) -> Failure {
+pub(super) fn unknown(error: HistoryError) -> Failure {
     let hint = match &error {
         HistoryError::NoLock | HistoryError::NotOfLock { .. } => {
             "a complete `segpipe run` writes pipeline.lock and keeps the run; `segpipe runs` lists what is kept"

@@ -5,6 +5,7 @@
 
 pub mod args;
 mod bundle;
+mod cache;
 mod check;
 mod diff;
 mod explain;
@@ -31,6 +32,7 @@ mod sweep;
 mod threads;
 mod trace;
 mod tracking;
+mod units;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -42,6 +44,7 @@ use failure::Failure;
 use printer::Printer;
 use project::Surroundings;
 
+use crate::program::guard;
 use crate::report::{Detail, Look};
 
 /// How a command ends: with an exit code of its own, or badly.
@@ -49,6 +52,9 @@ type Ending = Result<u8, Failure>;
 
 /// The process: parses the arguments, does what they say, and explains what went wrong.
 pub fn main() -> ExitCode {
+    if let Some(code) = guard::intercept(std::env::args_os()) {
+        return ExitCode::from(code);
+    }
     panic::install_hook();
     signals::outlive_file_limit();
     let plain = Printer::new(Look::of_stderr(Detail::Normal));
@@ -107,6 +113,7 @@ fn dispatch(arguments: Arguments, printer: Printer) -> Ending {
         Command::Predict(arguments) => predict::predict(&around, &arguments),
         Command::Serve(arguments) => serve::serve(&around, &arguments),
         Command::Init(arguments) => init::init(&around, &arguments),
+        Command::Cache(command) => cache::cache(&around, &command),
         Command::Export(arguments) => export::export(&around, &arguments),
     }
 }

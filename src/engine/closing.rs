@@ -138,8 +138,8 @@ fn lock_facts(session: &Session, results: &Results) -> Lock {
             lock.add_source(&stage.name, name, *digest);
         }
         for output in stage.stage.outputs().iter().filter(|output| output.is_locked) {
-            if let Some(recorded) = result.outputs.get(output.name) {
-                lock.add_output(&stage.name, output.name, recorded.digest);
+            if let Some(recorded) = result.outputs.get(&*output.name) {
+                lock.add_output(&stage.name, &output.name, recorded.digest);
             }
         }
     }
@@ -207,7 +207,7 @@ fn finished_stage(session: &Session, stage: &PipelineStage, result: &StageResult
     };
     FinishedStage {
         name: stage.name.clone(),
-        kind: stage.stage.name(),
+        kind: stage.stage.name().to_owned(),
         outcome: result.outcome.as_str(),
         reason: result.reason.clone(),
         seconds: result.seconds,

@@ -5,9 +5,9 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use segpipe_stages::contract::{InputFile, Output, OutputKind, StageContext, StageError};
+use segpipe_stages::contract::{Fault, InputFile, NoteLevel, Output, OutputKind, StageContext, StageError};
 
 use super::listener::Listener;
 use super::session::Session;
@@ -16,57 +16,168 @@ use crate::digest::Digest;
 use crate::event::Event;
 use crate::fingerprint::Document;
 use crate::plan::sources::WitnessedSources;
-use crate::spec::pipeline::PipelineStage;
+use crate::spec::pipeline::{OutputReference, PipelineStage};
 use crate::store::records::{Record, RecordedOutput};
-use crate::store::{StoreError, files};
+use crate::store::{Store, StoreError, files};
 
-/// Runs `stage` for `reason` and keeps the result. None where a source changed meanwhile: then nothing is kept.
+/// How often an interruption is looked at while a retry is waited for.
+const TICK: Duration = Duration::from_millis(50);
+
+/// What a stage wrote, by output.
+pub(super) type Outputs = BTreeMap<String, RecordedOutput>;
+
+/// Runs `stage` for `reason` and keeps the result; again where it fails and its terms say so. None where a source changed meanwhile:
+/// then nothing is kept. `announce` hears of the outputs once the store has them, from when on other stages can read
+/// them; they become a result with the record.
 ///
 /// # Errors
 /// Those of the stage, and of the disk. Nothing is kept then.
 pub(super) fn execute(
     session: &Session,
     stage: &PipelineStage,
-    inputs: &BTreeMap<&'static str, Digest>,
+    inputs: &BTreeMap<String, Digest>,
     document: &Document,
     sources: &WitnessedSources,
     reason: &str,
+    announce: &dyn Fn(&Outputs),
 ) -> Result<Option<Record>, StageError> {
     session.emit(Event::StageStarted { stage: stage.name.clone(), reason: reason.to_owned() });
-    let began = Instant::now();
-    let directory = session.store.private_directory(&stage.name)?;
-    crash::point("stage.began");
-    let inputs = readable_inputs(session, stage, inputs)?;
-    let listener = Listener::new(session, &stage.name);
-    let sources_given = sources.sources.clone();
-    let ctx = StageContext::new(stage.stage, &stage.params, inputs, sources_given, directory.clone(), &listener);
-    let report = session.threads()?.install(|| stage.stage.run(&ctx))?;
-    let rows = ctx.rows();
-    drop(ctx);
-    crash::point("stage.computed");
-    if sources.changed().is_some() {
-        files::remove(&directory)?;
-        return Ok(None);
+    files::remove(&session.store.project().join(Store::log_path(&stage.name)))?;
+    let attempt = Attempt { session, stage, inputs, document, sources, announce };
+    let retries = stage.terms.retries;
+    for retry in 1..=retries.times {
+        match attempt.run() {
+            Err(error) if error.fault == Fault::Stage => {
+                let (delay, of) = (retries.delay_before(retry), retries.times);
+                let text = format!("{}; retry {retry} of {of} in {} s", error.message, delay.as_secs_f64());
+                session.note(Some(&stage.name), NoteLevel::Warning, text);
+                wait(session, delay)?;
+            }
+            done => return done,
+        }
     }
-    let record = Record {
-        fingerprint: document.fingerprint(),
-        document: document.text().to_owned(),
-        headline: report.headline,
-        notes: listener.into_notes(),
-        seconds: began.elapsed().as_secs_f64(),
-        outputs: keep_outputs(session, stage, &directory, &rows)?,
+    attempt.run()
+}
+
+/// Waits, unless the run is interrupted.
+fn wait(session: &Session, delay: Duration) -> Result<(), StageError> {
+    let began = Instant::now();
+    while !session.is_cancelled() {
+        let left = delay.saturating_sub(began.elapsed());
+        if left.is_zero() {
+            return Ok(());
+        }
+        std::thread::sleep(left.min(TICK));
+    }
+    Err(StageError::cancelled())
+}
+
+/// Everything that one run of a stage is given.
+struct Attempt<'a> {
+    session: &'a Session,
+    stage: &'a PipelineStage,
+    inputs: &'a BTreeMap<String, Digest>,
+    document: &'a Document,
+    sources: &'a WitnessedSources,
+    announce: &'a dyn Fn(&Outputs),
+}
+
+impl Attempt<'_> {
+    fn run(&self) -> Result<Option<Record>, StageError> {
+        let directory = self.session.store.private_directory(&self.stage.name)?;
+        crash::point("stage.began");
+        let done = self.run_in(&directory);
+        // What a failed attempt wrote is nobody's.
+        files::remove(&directory)?;
+        done
+    }
+
+    fn run_in(&self, directory: &Path) -> Result<Option<Record>, StageError> {
+        let Self { session, stage, document, sources, .. } = *self;
+        let began = Instant::now();
+        let inputs = readable_inputs(session, stage, self.inputs)?;
+        let listener = Listener::new(session, &stage.name);
+        let sources_given = sources.sources.clone();
+        let mut ctx =
+            StageContext::new(&*stage.stage, &stage.params, inputs, sources_given, directory.to_owned(), &listener);
+        ctx.names = names(session, stage);
+        let done = if stage.stage.computes() {
+            session.threads()?.install(|| stage.stage.run(&ctx))
+        } else {
+            stage.stage.run(&ctx)
+        };
+        let report = done.map_err(|error| self.explain(error, &ctx.inputs, &listener))?;
+        let rows = ctx.rows();
+        drop(ctx);
+        crash::point("stage.computed");
+        if self.has_changed_sources()? {
+            return Ok(None);
+        }
+        let outputs = keep_outputs(session, stage, directory, &rows)?;
+        (self.announce)(&outputs);
+        let record = Record {
+            fingerprint: document.fingerprint(),
+            document: document.text().to_owned(),
+            headline: report.headline,
+            notes: listener.into_notes(),
+            seconds: began.elapsed().as_secs_f64(),
+            outputs,
+        };
+        session.store.keep_record(&record)?;
+        Ok(Some(record))
+    }
+
+    /// Whether a source is another file now than the one that was read, or others are found.
+    fn has_changed_sources(&self) -> Result<bool, StageError> {
+        if self.sources.changed().is_some() {
+            return Ok(true);
+        }
+        let request = self.stage.stage.sources(&self.stage.params);
+        let Ok(Some(request)) = request else { return Ok(false) };
+        let found = self.session.ports.sources.peek(&request)?;
+        Ok(found.is_some_and(|found| {
+            !found.iter().map(|one| &one.path).eq(self.sources.sources.iter().map(|one| &one.path))
+        }))
+    }
+
+    /// The error with inputs called as people know them, and where the rest of what a program said can be read.
+    fn explain(
+        &self,
+        mut error: StageError,
+        inputs: &BTreeMap<String, InputFile>,
+        listener: &Listener<'_>,
+    ) -> StageError {
+        for (port, input) in inputs {
+            let reference = &self.stage.inputs[port];
+            let from = self.session.pipeline.stage(&reference.stage);
+            if let Some(place) = from.and_then(|from| from.outputs.get(&reference.output)) {
+                error.message = error.message.replace(&input.path.display().to_string(), &place.display().to_string());
+            }
+        }
+        if listener.has_log() && error.hint.is_none() {
+            let log = Store::log_path(&self.stage.name);
+            error.hint = Some(format!("all that it said is in `{}`", log.display()));
+        }
+        error
+    }
+}
+
+/// The names under which the inputs were written, by port.
+fn names(session: &Session, stage: &PipelineStage) -> BTreeMap<String, String> {
+    let name = |(port, reference): (&String, &OutputReference)| {
+        let from = session.pipeline.stage(&reference.stage)?;
+        let output = from.stage.outputs().iter().find(|output| output.name == reference.output)?;
+        Some((port.clone(), output.path.to_string()))
     };
-    session.store.keep_record(&record)?;
-    files::remove(&directory)?;
-    Ok(Some(record))
+    stage.inputs.iter().filter_map(name).collect()
 }
 
 /// Where the stage can read each input: the store's own copies, which nobody edits.
 fn readable_inputs(
     session: &Session,
     stage: &PipelineStage,
-    inputs: &BTreeMap<&'static str, Digest>,
-) -> Result<BTreeMap<&'static str, InputFile>, StageError> {
+    inputs: &BTreeMap<String, Digest>,
+) -> Result<BTreeMap<String, InputFile>, StageError> {
     let mut readable = BTreeMap::new();
     for (port, digest) in inputs {
         let reference = &stage.inputs[port];
@@ -75,9 +186,9 @@ fn readable_inputs(
         let (Some(from), Some(output)) = (from, output) else {
             return Err(StageError::bug(format!("input `{port}` is connected to nothing")));
         };
-        heal(session, *digest, output, &from.outputs[output.name])?;
+        heal(session, *digest, output, &from.outputs[&*output.name])?;
         let path = session.store.readable_path(*digest, output.kind)?;
-        readable.insert(*port, InputFile { path, digest: digest.to_string() });
+        readable.insert(port.clone(), InputFile { path, digest: digest.to_string() });
     }
     Ok(readable)
 }
@@ -100,16 +211,16 @@ fn keep_outputs(
     session: &Session,
     stage: &PipelineStage,
     directory: &Path,
-    rows: &BTreeMap<&'static str, u64>,
-) -> Result<BTreeMap<String, RecordedOutput>, StageError> {
+    rows: &BTreeMap<String, u64>,
+) -> Result<Outputs, StageError> {
     let keep = |output: &Output| {
-        let path = directory.join(output.path);
+        let path = directory.join(&*output.path);
         let is_there = if output.kind == OutputKind::Directory { path.is_dir() } else { path.is_file() };
         if !is_there {
             return Err(StageError::bug(format!("stage `{}` did not write its output `{}`", stage.name, output.name)));
         }
         let digest = session.store.keep(&path, output.kind)?;
-        Ok((output.name.to_owned(), RecordedOutput { digest, rows: rows.get(output.name).copied() }))
+        Ok((output.name.to_string(), RecordedOutput { digest, rows: rows.get(&*output.name).copied() }))
     };
     Ok(files::side_by_side(stage.stage.outputs(), keep)?.into_iter().collect())
 }

@@ -10,9 +10,8 @@ use std::time::Instant;
 
 use segpipe_stages::contract::{Fault, NoteLevel, Output, SourceOrigin, StageError};
 
-use super::execute;
+use super::execute::{self, Outputs};
 use super::listener::Listener;
-use super::schedule::Results;
 use super::session::{Reach, Session};
 use crate::digest::Digest;
 use crate::event::{Event, Outcome, OutputFact, StageFinished};
@@ -35,7 +34,7 @@ pub(super) struct StageResult {
     pub(super) seconds: f64,
     pub(super) fingerprint: Option<Digest>,
     /// Empty where the stage has no result.
-    pub(super) outputs: BTreeMap<String, RecordedOutput>,
+    pub(super) outputs: Outputs,
     /// Name, digest and origin of its sources.
     pub(super) sources: Vec<(String, Digest, SourceOrigin)>,
     pub(super) error: Option<StageError>,
@@ -48,7 +47,7 @@ impl StageResult {
     }
 
     /// A stage that is not run, but whose outputs others use.
-    pub(super) fn left_out(reason: String, outputs: BTreeMap<String, RecordedOutput>) -> Self {
+    pub(super) fn left_out(reason: String, outputs: Outputs) -> Self {
         Self { outputs, ..Self::skipped(reason) }
     }
 
@@ -99,23 +98,16 @@ impl StageResult {
     }
 }
 
-/// The inputs of `stage`, all of which are known.
-pub(super) fn inputs(stage: &PipelineStage, results: &Results) -> BTreeMap<&'static str, Digest> {
-    let known = stage.inputs.iter().filter_map(|(port, reference)| {
-        let output = results.get(&reference.stage)?.outputs.get(reference.output)?;
-        Some((*port, output.digest))
-    });
-    known.collect()
-}
-
-/// Brings `stage` up to date for these inputs. Never panics, whatever the stage does.
+/// Brings `stage` up to date for these inputs. What it computes is told to `announce` as soon as it is in the store.
+/// Never panics, whatever the stage does.
 pub(super) fn bring_up_to_date(
     session: &Session,
     stage: &PipelineStage,
-    inputs: BTreeMap<&'static str, Digest>,
+    inputs: BTreeMap<String, Digest>,
+    announce: &dyn Fn(&Outputs),
 ) -> StageResult {
     let began = Instant::now();
-    let update = Update { session, stage, inputs };
+    let update = Update { session, stage, inputs, announce };
     let guarded = catch_unwind(AssertUnwindSafe(|| update.attempt_until_settled()));
     let attempted = guarded.unwrap_or_else(|panic| Err(panicked(stage, panic.as_ref())));
     let mut result = attempted.unwrap_or_else(StageResult::failed);
@@ -132,7 +124,8 @@ fn panicked(stage: &PipelineStage, panic: &(dyn Any + Send)) -> StageError {
 struct Update<'a> {
     session: &'a Session,
     stage: &'a PipelineStage,
-    inputs: BTreeMap<&'static str, Digest>,
+    inputs: BTreeMap<String, Digest>,
+    announce: &'a dyn Fn(&Outputs),
 }
 
 impl Update<'_> {
@@ -194,8 +187,10 @@ impl Update<'_> {
         if self.session.is_cancelled() {
             return Err(StageError::cancelled());
         }
-        let Some(record) = execute::execute(self.session, self.stage, &self.inputs, document, sources, &reason)? else {
-            let text = "a source changed while it was read; it is read again".to_owned();
+        let executed =
+            execute::execute(self.session, self.stage, &self.inputs, document, sources, &reason, self.announce)?;
+        let Some(record) = executed else {
+            let text = "a source changed while the stage ran; it runs again".to_owned();
             self.session.note(Some(&self.stage.name), NoteLevel::Warning, text);
             return Ok(None);
         };
@@ -217,9 +212,9 @@ impl Update<'_> {
     /// Puts every output whose place shows something else back.
     fn restore(&self, record: &Record) -> Result<(), StoreError> {
         let present = self.session.judge().present(self.stage)?;
-        let place = |port: &Output| match record.outputs.get(port.name) {
-            Some(output) if present[port.name] != Some(output.digest) => {
-                let place = self.session.store.project().join(&self.stage.outputs[port.name]);
+        let place = |port: &Output| match record.outputs.get(&*port.name) {
+            Some(output) if present[&*port.name] != Some(output.digest) => {
+                let place = self.session.store.project().join(&self.stage.outputs[&*port.name]);
                 self.session.store.place(output.digest, port.kind, &place)
             }
             _ => Ok(()),

@@ -51,7 +51,7 @@ fn needed_outputs(session: &Session, stage: &PipelineStage) -> Result<BTreeMap<S
         if needed.iter().any(|reference| reference.output == output.name) {
             let taken = take(session, stage, output, last.as_ref())?;
             let taken = taken.ok_or_else(|| missing(session, stage, output))?;
-            outputs.insert(output.name.to_owned(), taken);
+            outputs.insert(output.name.to_string(), taken);
         }
     }
     Ok(outputs)
@@ -64,8 +64,8 @@ fn take(
     output: &Output,
     last: Option<&Record>,
 ) -> Result<Option<RecordedOutput>, StoreError> {
-    let place = session.store.project().join(&stage.outputs[output.name]);
-    let recorded = last.and_then(|record| record.outputs.get(output.name)).copied();
+    let place = session.store.project().join(&stage.outputs[&*output.name]);
+    let recorded = last.and_then(|record| record.outputs.get(&*output.name)).copied();
     let present = session.store.present_digest(&place, output.kind, &session.remembered)?;
     if let Some(digest) = present {
         let rows = recorded.filter(|recorded| recorded.digest == digest).and_then(|recorded| recorded.rows);
@@ -92,7 +92,7 @@ fn kept(session: &Session, digest: Digest, output: &Output, place: &std::path::P
 fn missing(session: &Session, stage: &PipelineStage, output: &Output) -> EngineError {
     EngineError::MissingUpstream {
         stage: stage.name.clone(),
-        output: stage.outputs[output.name].display().to_string(),
+        output: stage.outputs[&*output.name].display().to_string(),
         arguments: session.options.selection.arguments(),
     }
 }

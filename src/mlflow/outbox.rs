@@ -17,6 +17,7 @@ use segpipe_stages::track::Record;
 use serde_json::Value;
 
 use crate::address;
+use crate::crash;
 use crate::store::StoreError;
 use crate::store::files::{create_directory, rename_synced, side_by_side};
 
@@ -155,7 +156,9 @@ impl Outbox {
         let folder = self.directory.join(format!("{TEMPORARY}{}", &key[..8]));
         let sealed = self.directory.join(format!("{}-{}", time_name(started_ms), &key[..8]));
         let written = write(&folder, fill);
+        crash::point("entry.written");
         let placed = written.and_then(|()| Ok(rename_synced(&folder, &sealed)?));
+        crash::point("entry.stored");
         if let Err(error) = placed {
             let _ = std::fs::remove_dir_all(&folder);
             return Err(error);
@@ -242,7 +245,7 @@ fn stage(stage: &FinishedStage) -> EntryStage {
     let cleaned = |(name, value): (&String, &Value)| (name.clone(), secrets::without_secrets(name, value));
     EntryStage {
         name: stage.name.clone(),
-        kind: stage.kind.to_owned(),
+        kind: stage.kind.clone(),
         outcome: stage.outcome.to_owned(),
         reason: stage.reason.clone(),
         seconds: stage.seconds,

@@ -110,7 +110,7 @@ fn stage<const N: usize>(
     ]);
     FinishedStage {
         name: format!("my_{kind}"),
-        kind,
+        kind: kind.to_owned(),
         outcome,
         reason: Some("no answer from http://ana:s3cret@host".to_owned()),
         seconds: 0.25,

@@ -22,7 +22,7 @@ pub struct Explanation {
     /// Its name.
     pub stage: String,
     /// Its kind.
-    pub kind: &'static str,
+    pub kind: String,
     /// What has to be done about it.
     pub state: State,
     /// Why; none for a fresh stage.
@@ -52,7 +52,7 @@ pub struct LastResult {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExplainedOutput {
     /// Its name.
-    pub name: &'static str,
+    pub name: String,
     /// Where it is, relative to the pipeline's folder.
     pub path: PathBuf,
     /// What the last result has recorded.
@@ -114,14 +114,14 @@ impl Preview<'_> {
         };
         let present = self.judge.present(stage)?;
         let recorded = |name: &str| last.as_ref()?.record.outputs.get(name).map(|output| output.digest);
-        let output = |(name, present): (&&'static str, &Option<Digest>)| ExplainedOutput {
+        let output = |(name, present): (String, Option<Digest>)| ExplainedOutput {
+            path: stage.outputs[&name].clone(),
+            recorded: recorded(&name),
             name,
-            path: stage.outputs[name].clone(),
-            recorded: recorded(name),
-            present: *present,
+            present,
         };
-        let outputs = present.iter().map(output).collect();
-        let (stage, kind) = (stage.name.clone(), stage.stage.name());
+        let outputs = present.into_iter().map(output).collect();
+        let (stage, kind) = (stage.name.clone(), stage.stage.name().to_owned());
         Ok(Explanation { stage, kind, state, reason, document, last, differences, outputs })
     }
 
@@ -133,13 +133,13 @@ impl Preview<'_> {
     ) -> Result<Option<Document>, StageError> {
         let mut inputs = Outputs::new();
         for (port, from) in &stage.inputs {
-            let planned = outputs.get(from.stage.as_str()).and_then(|known| known.get(from.output)).copied();
+            let planned = outputs.get(from.stage.as_str()).and_then(|known| known.get(&from.output)).copied();
             let digest = match (planned, self.pipeline.stage(&from.stage)) {
-                (None, Some(upstream)) => self.outputs_as_they_are(upstream)?.get(from.output).copied(),
+                (None, Some(upstream)) => self.outputs_as_they_are(upstream)?.get(&from.output).copied(),
                 (planned, _) => planned,
             };
             let Some(digest) = digest else { return Ok(None) };
-            inputs.insert(*port, digest);
+            inputs.insert(port.clone(), digest);
         }
         let Peeked::Known(sources) = sources::peek(stage, self.resolver, self.judge.remembered)? else {
             return Ok(None);

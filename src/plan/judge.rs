@@ -68,7 +68,7 @@ impl Judge<'_> {
             return Ok(Judgement::Stale { reason: "never computed here".to_owned() });
         };
         for port in stage.stage.outputs() {
-            let output = record.outputs.get(port.name);
+            let output = record.outputs.get(&*port.name);
             let is_intact = output.map(|output| self.store.has_intact(output.digest, port.kind, self.remembered));
             if !is_intact.transpose()?.unwrap_or(false) {
                 return Ok(Judgement::Stale {
@@ -83,18 +83,18 @@ impl Judge<'_> {
     ///
     /// # Errors
     /// Where one is there and cannot be read.
-    pub fn present(&self, stage: &PipelineStage) -> Result<BTreeMap<&'static str, Option<Digest>>, StoreError> {
-        let digest = |output: &'static Output| {
-            let path = self.store.project().join(&stage.outputs[output.name]);
-            Ok((output.name, self.store.present_digest(&path, output.kind, self.remembered)?))
+    pub fn present(&self, stage: &PipelineStage) -> Result<BTreeMap<String, Option<Digest>>, StoreError> {
+        let digest = |output: &Output| {
+            let path = self.store.project().join(&stage.outputs[&*output.name]);
+            Ok((output.name.to_string(), self.store.present_digest(&path, output.kind, self.remembered)?))
         };
         stage.stage.outputs().iter().map(digest).collect()
     }
 
     /// The first output whose place does not show this record, in words.
     fn problem(&self, stage: &PipelineStage, record: &Record) -> Result<Option<String>, StoreError> {
-        let problem = |(output, present): (&str, Option<Digest>)| {
-            let expected = record.outputs.get(output).map(|output| output.digest);
+        let problem = |(output, present): (String, Option<Digest>)| {
+            let expected = record.outputs.get(&output).map(|output| output.digest);
             match present {
                 None => Some(format!("output `{output}` is missing")),
                 found if found != expected => Some(format!("output `{output}` was edited")),

@@ -32,7 +32,7 @@ pub struct Preview<'a> {
 }
 
 /// The digests of a stage's outputs, by name.
-pub(super) type Outputs = BTreeMap<&'static str, Digest>;
+pub(super) type Outputs = BTreeMap<String, Digest>;
 
 impl Preview<'_> {
     /// What a run would do about every stage.
@@ -100,11 +100,11 @@ impl Preview<'_> {
     ) -> Result<(State, Option<String>), StageError> {
         let mut inputs = Outputs::new();
         for (port, from) in &stage.inputs {
-            let known = outputs.get(from.stage.as_str()).and_then(|known| known.get(from.output));
+            let known = outputs.get(from.stage.as_str()).and_then(|known| known.get(&from.output));
             let Some(digest) = known else {
                 return Ok((State::Pending, Some(format!("waits for `{}`", from.stage))));
             };
-            inputs.insert(*port, *digest);
+            inputs.insert(port.clone(), *digest);
         }
         let Peeked::Known(sources) = sources::peek(stage, self.resolver, self.judge.remembered)? else {
             return Ok((State::Stale, Some("its source is to be fetched or simulated".to_owned())));
@@ -137,8 +137,8 @@ impl Preview<'_> {
         for (port, reference) in &stage.inputs {
             let from = self.pipeline.stage(&reference.stage);
             let known = from.map(|from| self.outputs_as_they_are(from)).transpose()?;
-            match known.and_then(|known| known.get(reference.output).copied()) {
-                Some(digest) => inputs.insert(*port, digest),
+            match known.and_then(|known| known.get(&reference.output).copied()) {
+                Some(digest) => inputs.insert(port.clone(), digest),
                 None => return Ok(Some(format!("input `{reference}` is missing"))),
             };
         }
@@ -158,8 +158,9 @@ impl Preview<'_> {
         let last = self.judge.store.current(&stage.name)?;
         let present = self.judge.present(stage)?;
         let known = present.into_iter().filter_map(|(output, digest)| {
-            let recorded = || last.as_ref().and_then(|record| record.outputs.get(output)).map(|output| output.digest);
-            Some((output, digest.or_else(recorded)?))
+            let recorded = || last.as_ref().and_then(|record| record.outputs.get(&output)).map(|output| output.digest);
+            let digest = digest.or_else(recorded)?;
+            Some((output, digest))
         });
         Ok(known.collect())
     }
@@ -167,5 +168,5 @@ impl Preview<'_> {
 
 fn known_outputs(stage: &PipelineStage, recorded: &BTreeMap<String, crate::store::records::RecordedOutput>) -> Outputs {
     let ports = stage.stage.outputs().iter();
-    ports.filter_map(|port| Some((port.name, recorded.get(port.name)?.digest))).collect()
+    ports.filter_map(|port| Some((port.name.to_string(), recorded.get(&*port.name)?.digest))).collect()
 }

@@ -165,6 +165,11 @@ impl EventSink for Console {
                 }
             }
             Event::Noted { stage, note } => self.note(state, stage, note),
+            Event::Said { stage, line, .. } => {
+                if self.says(Detail::Normal) {
+                    state.print(&format::said_line(&stage, &line, self.look.paint));
+                }
+            }
             Event::Interrupted => {
                 state.print(
                     &self.look.paint.tone(Tone::Warning, "interrupted: finishing up; once more to stop at once"),
@@ -182,6 +187,8 @@ impl EventSink for Console {
 mod tests {
     use std::io;
     use std::sync::Arc;
+
+    use segpipe_stages::contract::Stream;
 
     use super::*;
 
@@ -285,6 +292,14 @@ mod tests {
             assert!(text.ends_with("!!! SIMULATED DATA: nobody\n"), "{text}");
             assert_eq!(text.matches("SIMULATED").count(), 2);
         }
+    }
+
+    #[test]
+    fn what_a_program_says_is_shown_at_once_behind_the_name_of_its_stage() {
+        let said = || Event::Said { stage: "churn".to_owned(), stream: Stream::Stdout, line: "50 %".to_owned() };
+        let text = told(Detail::Normal, vec![said(), finished("churn", Outcome::Ran)]);
+        assert!(text.starts_with("     churn | 50 %\n       ran  churn"), "{text}");
+        assert_eq!(told(Detail::Quiet, vec![said()]), "");
     }
 
     #[test]

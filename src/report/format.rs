@@ -57,6 +57,11 @@ pub fn aside(text: &str, paint: Paint) -> String {
     paint.tone(Tone::Calm, &indented(text))
 }
 
+/// A line that a program of a stage said.
+pub fn said_line(stage: &str, line: &str, paint: Paint) -> String {
+    format!("{} {line}", paint.tone(Tone::Calm, &format!("{stage:>OUTCOME$} |")))
+}
+
 /// A remark of a stage, under its line.
 pub fn note_line(note: &Note, paint: Paint) -> String {
     match note.level {

@@ -79,6 +79,9 @@ fn small(event: &Event) -> Option<Value> {
         Event::Noted { stage, note } => {
             json!({ "event": "note", "stage": stage, "level": note.level, "text": note.text })
         }
+        Event::Said { stage, stream, line } => {
+            json!({ "event": "output", "stage": stage, "stream": stream, "text": line })
+        }
         Event::Interrupted => json!({ "event": "interrupted" }),
         Event::LockDiffers { difference } => json!({ "event": "lock_differs", "difference": difference }),
         Event::ResolvingSources { .. } | Event::Progress { .. } | Event::StageFinished(_) | Event::RunFinished(_) => {
@@ -93,7 +96,7 @@ mod tests {
     use std::io;
     use std::sync::Arc;
 
-    use segpipe_stages::contract::{Note, NoteLevel};
+    use segpipe_stages::contract::{Note, NoteLevel, Stream};
 
     use super::*;
     use crate::event::{Outcome, OutputFact};
@@ -159,6 +162,13 @@ mod tests {
         });
         let expected = r#"{"event":"note","stage":"load","level":"warning","text":"few customers"}"#;
         assert_eq!(told, [expected]);
+    }
+
+    #[test]
+    fn what_a_program_says_is_a_line() {
+        let (stage, line) = ("churn".to_owned(), "50 %".to_owned());
+        let told = lines(|json| json.emit(Event::Said { stage, stream: Stream::Stderr, line }));
+        assert_eq!(told, [r#"{"event":"output","stage":"churn","stream":"stderr","text":"50 %"}"#]);
     }
 
     #[test]

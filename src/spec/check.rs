@@ -5,19 +5,20 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use segpipe_stages::contract::{Input, Output, OutputKind, Stage};
 
 use super::error::{Refusal, Refused};
 use super::node::{Entry, Place, find};
-use super::pipeline::{OutputReference, Pipeline, PipelineStage};
+use super::pipeline::{Kind, OutputReference, Pipeline, PipelineStage};
 use super::raw::{Raw, RawStage, text};
 use super::{order, outputs, params};
 
 /// A stage as written with its kind.
 pub(super) struct Known<'a> {
     pub(super) raw: &'a RawStage,
-    pub(super) kind: &'static dyn Stage,
+    pub(super) kind: Kind,
 }
 
 impl Known<'_> {
@@ -43,11 +44,12 @@ pub(super) fn check(
         let params = params::check(stage)?;
         stages.push(PipelineStage {
             name: stage.raw.name.clone(),
-            stage: stage.kind,
+            stage: stage.kind.clone(),
             inputs: graph.inputs(stage)?,
             outputs: outputs::paths(stage, directory, file)?,
             params,
             tags: stage.raw.tags.clone(),
+            terms: stage.raw.terms.clone(),
         });
     }
     outputs::check_apart(&known, &stages)?;
@@ -69,13 +71,17 @@ fn pipeline_name(raw: &Raw, directory: &Path) -> Result<String, Refused> {
 }
 
 fn know<'a>(raw: &'a RawStage, kinds: &[&'static dyn Stage]) -> Result<Known<'a>, Refused> {
+    if let Some(program) = &raw.program {
+        let program: Arc<dyn Stage> = Arc::clone(program) as Arc<dyn Stage>;
+        return Ok(Known { raw, kind: Kind::Own(program) });
+    }
     let (name, place) = match &raw.uses {
         Some(node) => (text(node, || format!("`uses` of stage `{}`", raw.name))?, node.place),
         None => (raw.name.as_str(), raw.place),
     };
     let found = kinds.iter().find(|kind| kind.name() == name);
     let unknown = || Refusal::unknown("stage kind", name, kinds.iter().map(|kind| kind.name())).at(place);
-    found.map(|kind| Known { raw, kind: *kind }).ok_or_else(unknown)
+    found.map(|kind| Known { raw, kind: Kind::BuiltIn(*kind) }).ok_or_else(unknown)
 }
 
 /// Profiles that are not chosen may still name only what exists.
@@ -95,24 +101,25 @@ struct Graph<'a> {
 }
 
 impl Graph<'_> {
-    fn inputs(&self, stage: &Known<'_>) -> Result<BTreeMap<&'static str, OutputReference>, Refused> {
+    fn inputs(&self, stage: &Known<'_>) -> Result<BTreeMap<String, OutputReference>, Refused> {
         let ports = stage.kind.inputs();
         let is_port = |entry: &&Entry| ports.iter().any(|port| port.name == entry.key);
         if let Some(entry) = stage.raw.inputs.iter().find(|entry| !is_port(entry)) {
-            let names = ports.iter().map(|port| port.name);
+            let names = ports.iter().map(|port| &*port.name);
             return Err(Refusal::unknown("input", &entry.key, names).of(&stage.shown()).at(entry.key_place));
         }
-        ports.iter().map(|port| Ok((port.name, self.connect(stage, port)?))).collect()
+        ports.iter().map(|port| Ok((port.name.to_string(), self.connect(stage, port)?))).collect()
     }
 
-    fn connect(&self, stage: &Known<'_>, port: &'static Input) -> Result<OutputReference, Refused> {
-        let written = find(&stage.raw.inputs, port.name).filter(|entry| !entry.value.is_null());
+    fn connect(&self, stage: &Known<'_>, port: &Input) -> Result<OutputReference, Refused> {
+        let written = find(&stage.raw.inputs, &port.name).filter(|entry| !entry.value.is_null());
+        let default = port.default.as_deref().unwrap_or_default();
         let (reference, place) = match written {
             Some(entry) => {
                 let what = || format!("input `{}` of stage `{}`", port.name, stage.raw.name);
                 (text(&entry.value, what)?, entry.value.place)
             }
-            None => (port.default, stage.raw.place),
+            None => (default, stage.raw.place),
         };
         let Some((name, output)) = reference.trim().split_once('.') else {
             return Err(Refusal::Reference { text: reference.to_owned() }.at(place));
@@ -127,19 +134,19 @@ impl Graph<'_> {
         };
         let outputs = upstream.kind.outputs();
         let Some(found) = outputs.iter().find(|known| known.name == output) else {
-            let names = outputs.iter().map(|output| output.name);
+            let names = outputs.iter().map(|output| &*output.name);
             return Err(Refusal::unknown("output", output, names).of(&upstream.shown()).at(place));
         };
         self.check_kind(stage, port, reference, found, place)?;
-        Ok(OutputReference { stage: name.to_owned(), output: found.name })
+        Ok(OutputReference { stage: name.to_owned(), output: found.name.to_string() })
     }
 
     fn unconnected(&self, stage: &Known<'_>, port: &Input, name: &str, output: &str) -> Refusal {
         let alike = self.stages.iter().find(|known| known.kind.name() == name);
         Refusal::Unconnected {
-            input: port.name,
+            input: port.name.to_string(),
             stage: stage.raw.name.clone(),
-            reference: port.default,
+            reference: port.default.as_deref().unwrap_or_default().to_owned(),
             missing: name.to_owned(),
             offer: alike.map(|known| format!("{}.{output}", known.raw.name)),
         }
@@ -154,13 +161,14 @@ impl Graph<'_> {
         found: &Output,
         place: Place,
     ) -> Result<(), Refused> {
-        let default = port.default.split_once('.').and_then(|(kind, output)| {
+        let default = port.default.as_ref().and_then(|default| default.split_once('.'));
+        let default = default.and_then(|(kind, output)| {
             let kind = self.kinds.iter().find(|known| known.name() == kind)?;
             kind.outputs().iter().find(|known| known.name == output)
         });
         match default {
             Some(expected) if expected.kind != found.kind => Err(Refusal::Mismatch {
-                input: port.name,
+                input: port.name.to_string(),
                 stage: stage.raw.name.clone(),
                 expected: word(expected.kind),
                 reference: reference.to_owned(),

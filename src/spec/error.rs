@@ -58,15 +58,17 @@ pub(super) enum Refusal {
     #[error(
         "input `{input}` of stage `{stage}` reads `{reference}` unless told otherwise, and there is no `{missing}`"
     )]
-    Unconnected { input: &'static str, stage: String, reference: &'static str, missing: String, offer: Option<String> },
+    Unconnected { input: String, stage: String, reference: String, missing: String, offer: Option<String> },
     #[error("input `{input}` of stage `{stage}` needs {expected}, and `{reference}` is {found}")]
-    Mismatch { input: &'static str, stage: String, expected: &'static str, reference: String, found: &'static str },
+    Mismatch { input: String, stage: String, expected: &'static str, reference: String, found: &'static str },
     #[error("the stages go round in a circle: {path}")]
     Cycle { path: String },
     #[error("output path `{path}` {why}")]
     OutputPath { path: String, why: &'static str },
     #[error("`{path}` is {how} already")]
     Taken { path: String, how: String },
+    #[error("stage `{stage}` says both `uses` and `run`")]
+    Both { stage: String },
     #[error("{what}: {message}")]
     Param { what: String, message: String },
     #[error("stage `{stage}` needs the param `{param}`")]
@@ -120,6 +122,9 @@ impl Refusal {
             Self::Unconnected { input, offer, .. } => {
                 let offer = offer.as_deref().unwrap_or("STAGE.OUTPUT");
                 Some(format!("connect it: `inputs: {{{input}: {offer}}}`"))
+            }
+            Self::Both { .. } => {
+                Some("`uses` names a kind that segpipe brings, `run` a program of your own".to_owned())
             }
             Self::OutputPath { .. } => Some("an output is a path below the folder of the pipeline file".to_owned()),
             Self::Param { message, .. } if message.starts_with("must be a text, not the number") => {

@@ -4,16 +4,19 @@
 //! show the place. Not for: digests, plans, execution. Called by: `cli`; everything above takes the checked form.
 //!
 //! [`read`] goes through `node` (YAML with places), `raw` (its shape), `overlay` (`--profile`, `--set`), `vars`
-//! (`${…}`) and `check` (with `params`, `outputs`, `order`) to a [`Pipeline`]. [`schema`] describes the same for editors.
+//! (`${…}`), `own` (what `run` runs) and `check` (with `params`, `outputs`, `order`) to a [`Pipeline`]. [`schema`] describes the same for editors.
 
 mod check;
+mod duration;
 mod error;
 mod node;
 mod order;
 mod outputs;
 mod overlay;
+mod own;
 mod params;
 pub mod pipeline;
+mod promises;
 mod raw;
 mod schema;
 mod snippet;
@@ -67,5 +70,6 @@ fn parse(text: &str, file: &Path, stages: &[&'static dyn Stage], overrides: &Ove
     overlay::apply(&mut raw, overrides)?;
     vars::expand(&mut raw)?;
     let file = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
+    own::settle(&mut raw, file.parent().unwrap_or(Path::new("/")))?;
     check::check(&raw, stages, &file, !overrides.is_empty())
 }

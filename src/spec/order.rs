@@ -64,7 +64,7 @@ fn circle(known: &[Known<'_>], stages: &[PipelineStage], waits: &[BTreeSet<usize
 
 /// Where it is written that a stage reads from `read`.
 fn place(stage: &Known<'_>, checked: &PipelineStage, read: &str) -> Place {
-    let port = checked.inputs.iter().find(|(_, input)| input.stage == read).map(|(port, _)| *port);
+    let port = checked.inputs.iter().find(|(_, input)| input.stage == read).map(|(port, _)| port.as_str());
     let written = port.and_then(|port| find(&stage.raw.inputs, port));
     written.map_or(stage.raw.place, |entry| entry.value.place)
 }

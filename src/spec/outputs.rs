@@ -17,31 +17,27 @@ use super::raw::text;
 /// Folder below which outputs are placed unless the file says otherwise.
 const ARTIFACTS: &str = "artifacts";
 /// What nobody's output may touch: segpipe's own state, and that of git.
-const RESERVED: [&str; 3] = ["artifacts/.segpipe", "artifacts/.outbox", ".git"];
+const RESERVED: [&str; 4] = ["artifacts/.segpipe", "artifacts/.outbox", "artifacts/.logs", ".git"];
 /// Ending of the lock beside a pipeline file.
 const LOCK: &str = "lock";
 
 /// Where each output of a stage is placed, relative to `directory`.
-pub(super) fn paths(
-    stage: &Known<'_>,
-    directory: &Path,
-    file: &Path,
-) -> Result<BTreeMap<&'static str, PathBuf>, Refused> {
+pub(super) fn paths(stage: &Known<'_>, directory: &Path, file: &Path) -> Result<BTreeMap<String, PathBuf>, Refused> {
     let ports = stage.kind.outputs();
     if let Some(entry) = stage.raw.outputs.iter().find(|entry| !ports.iter().any(|port| port.name == entry.key)) {
-        let names = ports.iter().map(|port| port.name);
+        let names = ports.iter().map(|port| &*port.name);
         return Err(Refusal::unknown("output", &entry.key, names).of(&stage.shown()).at(entry.key_place));
     }
-    let path = |port: &'static Output| {
-        let written = find(&stage.raw.outputs, port.name).filter(|entry| !entry.value.is_null());
+    let path = |port: &Output| {
+        let written = find(&stage.raw.outputs, &port.name).filter(|entry| !entry.value.is_null());
         let path = match written {
             Some(entry) => {
                 let what = || format!("output `{}` of stage `{}`", port.name, stage.raw.name);
                 inside(text(&entry.value, what)?, &entry.value, directory, file)?
             }
-            None => Path::new(ARTIFACTS).join(&stage.raw.name).join(port.path),
+            None => Path::new(ARTIFACTS).join(&stage.raw.name).join(&*port.path),
         };
-        Ok((port.name, path))
+        Ok((port.name.to_string(), path))
     };
     ports.iter().map(path).collect()
 }

@@ -2,7 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::ops::Deref;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
 
 use segpipe_stages::contract::{CheckedParams, Stage};
 
@@ -27,15 +30,70 @@ pub struct PipelineStage {
     /// Its name in the pipeline.
     pub name: String,
     /// Its kind.
-    pub stage: &'static dyn Stage,
+    pub stage: Kind,
     /// What each input port is connected to.
-    pub inputs: BTreeMap<&'static str, OutputReference>,
+    pub inputs: BTreeMap<String, OutputReference>,
     /// Where each output is placed, relative to the pipeline's folder; `artifacts/<stage>/<path>` unless said otherwise.
-    pub outputs: BTreeMap<&'static str, PathBuf>,
+    pub outputs: BTreeMap<String, PathBuf>,
     /// Its checked params.
     pub params: CheckedParams,
     /// Words by which it can be selected; they determine nothing.
     pub tags: BTreeSet<String>,
+    /// On what terms it runs; nothing of this determines a result.
+    pub terms: Terms,
+}
+
+/// The kind of a stage: compiled in, or made of what the pipeline file says.
+#[derive(Clone)]
+pub enum Kind {
+    /// One of the kinds that segpipe brings.
+    BuiltIn(&'static dyn Stage),
+    /// A program of the user's.
+    Own(Arc<dyn Stage>),
+}
+
+impl Deref for Kind {
+    type Target = dyn Stage;
+
+    fn deref(&self) -> &Self::Target {
+        match self {
+            Self::BuiltIn(stage) => *stage,
+            Self::Own(stage) => stage.as_ref(),
+        }
+    }
+}
+
+impl<S: Stage> From<&'static S> for Kind {
+    fn from(stage: &'static S) -> Self {
+        Self::BuiltIn(stage)
+    }
+}
+
+/// On what terms a stage runs.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Terms {
+    /// What is done when it fails.
+    pub retries: Retries,
+}
+
+/// How often a stage that failed is run again, and after how long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Retries {
+    /// How often at the most.
+    pub times: u32,
+    /// What is waited before the first of them; twice as long before each that follows.
+    pub delay: Duration,
+}
+
+impl Retries {
+    /// Longest time that is waited, however often a stage failed.
+    pub const LONGEST: Duration = Duration::from_mins(5);
+
+    /// What is waited before the retry with this number, counted from 1.
+    pub fn delay_before(&self, retry: u32) -> Duration {
+        let factor = 1_u32.checked_shl(retry.saturating_sub(1)).unwrap_or(u32::MAX);
+        self.delay.saturating_mul(factor).min(Self::LONGEST.max(self.delay))
+    }
 }
 
 /// An output of a stage in the pipeline, written `stage.output`.
@@ -44,7 +102,7 @@ pub struct OutputReference {
     /// The stage's name.
     pub stage: String,
     /// The output's name.
-    pub output: &'static str,
+    pub output: String,
 }
 
 impl fmt::Display for OutputReference {

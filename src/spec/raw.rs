@@ -4,12 +4,16 @@
 //! anything. Called by: [`super::read`].
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use super::error::{Refusal, Refused};
 use super::node::{Content, Entry, Node, Place, find};
+use super::own;
+use super::pipeline::Terms;
+use crate::program::Program;
 
 const TOP: [&str; 4] = ["name", "vars", "profiles", "stages"];
-const STAGE: [&str; 5] = ["uses", "inputs", "params", "outputs", "tags"];
+const STAGE: [&str; 6] = ["uses", "run", "inputs", "params", "outputs", "tags"];
 const MAX_NAME: usize = 64;
 
 /// A pipeline as written.
@@ -35,6 +39,13 @@ pub(super) struct RawStage {
     /// Where its name stands.
     pub(super) place: Place,
     pub(super) uses: Option<Node>,
+    /// Everything of a stage that runs a program of the user's; none for built-in kinds.
+    pub(super) own: Option<Vec<Entry>>,
+    /// That program, once it is known.
+    pub(super) program: Option<Arc<Program>>,
+    /// Names of the params that the file gives, without those of overlays.
+    pub(super) declared_params: Vec<String>,
+    pub(super) terms: Terms,
     pub(super) inputs: Vec<Entry>,
     pub(super) params: Vec<Entry>,
     pub(super) outputs: Vec<Entry>,
@@ -88,18 +99,29 @@ impl RawStage {
         let stage = &entry.key;
         let what = format!("stage `{stage}`");
         let entries = mapping(&entry.value, &what)?;
-        known_keys(entries, &STAGE, &what)?;
+        let own = find(entries, "run").is_some();
+        if let Some(uses) = find(entries, "uses").filter(|_| own) {
+            return Err(Refusal::Both { stage: stage.clone() }.at(uses.key_place));
+        }
+        known_keys(entries, if own { &own::KEYS } else { &STAGE }, &what)?;
         let part = |key: &str| match find(entries, key) {
             Some(entry) => mapping(&entry.value, &format!("`{key}` of stage `{stage}`")).map(<[Entry]>::to_vec),
             None => Ok(Vec::new()),
         };
+        let params = part("params")?;
+        // What stands beside `run` has short forms, which are read when variables are known.
+        let ports = |key: &str| if own { Ok(Vec::new()) } else { part(key) };
         Ok(Self {
             name: stage.clone(),
             place: entry.key_place,
             uses: find(entries, "uses").map(|entry| entry.value.clone()),
-            inputs: part("inputs")?,
-            params: part("params")?,
-            outputs: part("outputs")?,
+            own: own.then(|| entries.iter().filter(|entry| entry.key != "params").cloned().collect()),
+            program: None,
+            declared_params: params.iter().map(|entry| entry.key.clone()).collect(),
+            terms: Terms::default(),
+            inputs: ports("inputs")?,
+            params,
+            outputs: ports("outputs")?,
             tags: find(entries, "tags").map_or(Ok(BTreeSet::new()), |entry| tags(&entry.value, &what))?,
         })
     }
@@ -133,7 +155,7 @@ pub(super) fn text(node: &Node, what: impl FnOnce() -> String) -> Result<&str, R
     node.as_text().ok_or_else(|| Refusal::shape(what(), "a text", node.kind()).at(node.place))
 }
 
-fn known_keys(entries: &[Entry], known: &[&str], whole: &str) -> Result<(), Refused> {
+pub(super) fn known_keys(entries: &[Entry], known: &[&str], whole: &str) -> Result<(), Refused> {
     match entries.iter().find(|entry| !known.contains(&entry.key.as_str())) {
         Some(entry) => Err(Refusal::unknown("key", &entry.key, known.iter().copied()).of(whole).at(entry.key_place)),
         None => Ok(()),
@@ -146,7 +168,8 @@ fn named<'a>(entry: &'a Entry, what: &'static str) -> Result<&'a Entry, Refused>
     if is_plain(name) { Ok(entry) } else { Err(Refusal::Name { name: name.clone(), what }.at(entry.key_place)) }
 }
 
-fn is_plain(name: &str) -> bool {
+/// Whether a name may become a folder, an argument, a part of `stage.output`.
+pub(super) fn is_plain(name: &str) -> bool {
     name.starts_with(|c: char| c.is_ascii_lowercase())
         && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "_-".contains(c))
         && name.len() <= MAX_NAME

@@ -5,6 +5,9 @@
 use segpipe_stages::contract::Stage;
 use serde_json::{Map, Value, json};
 
+use crate::program::KIND;
+use crate::program::promise::TYPES;
+
 const DIALECT: &str = "https://json-schema.org/draft/2020-12/schema";
 
 /// JSON Schema of a pipeline file whose stages are of the kinds `stages`. Self-contained.
@@ -17,7 +20,8 @@ pub fn schema(stages: &[&'static dyn Stage]) -> Value {
         definitions.insert(params_name(kind.name()), params);
         definitions.insert(stage_name(kind.name()), stage(*kind));
     }
-    let references = stages.iter().map(|kind| reference(&stage_name(kind.name())));
+    definitions.insert(stage_name(KIND), own());
+    let references = stages.iter().map(|kind| kind.name()).chain([KIND]).map(|kind| reference(&stage_name(kind)));
     let named = stages.iter().map(|kind| (kind.name().to_owned(), named(*kind)));
     let overlays = stages.iter().map(|kind| (kind.name().to_owned(), reference(&params_name(kind.name()))));
     json!({
@@ -44,8 +48,8 @@ pub fn schema(stages: &[&'static dyn Stage]) -> Value {
                 "properties": named.collect::<Map<_, _>>(),
                 "additionalProperties": {
                     "type": "object",
-                    "required": ["uses"],
-                    "anyOf": references.collect::<Vec<_>>(),
+                    "anyOf": [{ "required": ["uses"] }, { "required": ["run"] }],
+                    "oneOf": references.collect::<Vec<_>>(),
                 },
             },
         },
@@ -68,17 +72,28 @@ fn reference(name: &str) -> Value {
 /// A stage that has a kind's name: of this kind unless it says otherwise.
 fn named(kind: &dyn Stage) -> Value {
     json!({
-        "if": { "type": "object", "required": ["uses"], "not": { "properties": { "uses": { "const": kind.name() } } } },
-        "else": reference(&stage_name(kind.name())),
+        "if": { "type": "object", "required": ["run"] },
+        "then": reference(&stage_name(KIND)),
+        "else": {
+            "if": {
+                "type": "object",
+                "required": ["uses"],
+                "not": { "properties": { "uses": { "const": kind.name() } } },
+            },
+            "else": reference(&stage_name(kind.name())),
+        },
         "description": kind.summary(),
     })
 }
 
 fn stage(kind: &dyn Stage) -> Value {
     let input = |name: &str, default: &str| json!({ "type": ["string", "null"], "description": format!("`stage.output`; `{default}` where left out."), "title": name });
-    let inputs = kind.inputs().iter().map(|port| (port.name.to_owned(), input(port.name, port.default)));
+    let inputs = kind
+        .inputs()
+        .iter()
+        .map(|port| (port.name.to_string(), input(&port.name, port.default.as_deref().unwrap_or_default())));
     let output = |default: &str| json!({ "type": ["string", "null"], "description": format!("Path in the project; `artifacts/<stage>/{default}` where left out.") });
-    let outputs = kind.outputs().iter().map(|port| (port.name.to_owned(), output(port.path)));
+    let outputs = kind.outputs().iter().map(|port| (port.name.to_string(), output(&port.path)));
     json!({
         "type": ["object", "null"],
         "description": kind.summary(),
@@ -88,9 +103,94 @@ fn stage(kind: &dyn Stage) -> Value {
             "inputs": ports(inputs),
             "params": { "anyOf": [reference(&params_name(kind.name())), { "type": "null" }] },
             "outputs": ports(outputs),
-            "tags": {
-                "anyOf": [{ "$ref": "#/$defs/tag" }, { "type": "array", "items": { "$ref": "#/$defs/tag" } }, { "type": "null" }],
-                "description": "Words by which `segpipe run tag:WORD` selects the stage; they determine nothing.",
+            "tags": tags(),
+        },
+    })
+}
+
+fn tags() -> Value {
+    let tag = reference("tag");
+    json!({
+        "anyOf": [tag, { "type": "array", "items": tag }, { "type": "null" }],
+        "description": "Words by which `segpipe run tag:WORD` selects the stage; they determine nothing.",
+    })
+}
+
+/// A stage that runs a program of the user's.
+fn own() -> Value {
+    let texts = json!({ "type": "array", "items": { "type": "string" } });
+    let list =
+        |description: &str| json!({ "anyOf": [texts, { "type": ["string", "null"] }], "description": description });
+    let time = |description: &str| json!({ "type": ["number", "string", "null"], "description": description });
+    let any_of = |first: Value, description: &str| json!({ "anyOf": [first, { "type": ["object", "null"] }], "description": description });
+    json!({
+        "type": "object",
+        "description": "Runs a program of one's own.",
+        "additionalProperties": false,
+        "required": ["run"],
+        "properties": {
+            "run": {
+                "anyOf": [{ "type": "string" }, { "type": "array", "items": { "type": ["string", "number", "boolean"] } }],
+                "description": "The command: a text for the shell, or a program and its arguments. It runs in the folder of this file.",
+            },
+            "inputs": any_of(texts.clone(), "What it reads: `name: stage.output`, or a list of `stage.output`. The variable SEGPIPE_INPUT_<NAME> says where it is."),
+            "params": { "type": ["object", "null"], "description": "Anything. The file that SEGPIPE_PARAMS names holds it, and SEGPIPE_PARAM_<NAME> each." },
+            "outputs": {
+                "anyOf": [texts.clone(), {
+                    "type": ["object", "null"],
+                    "additionalProperties": { "anyOf": [{ "type": ["string", "null"] }, output()] },
+                }],
+                "description": "What it writes to where SEGPIPE_OUTPUT_<NAME> says: `name: path` in the project, or a list of names of files in the stage's folder. `.parquet` is a table, a `/` at the end a folder.",
+            },
+            "deps": list("Files and patterns in the project that its results depend on: scripts, modules, settings. The first file that `run` names counts without being listed."),
+            "env": any_of(texts.clone(), "Variables of the environment that its results depend on: a list of names, or `NAME: value`."),
+            "tags": tags(),
+            "secret_env": list("Variables that it is given and that are neither kept, nor shown, nor make it stale."),
+            "timeout": time("How long it may take: `30s`, `5m`, `1.5h`."),
+            "retries": {
+                "anyOf": [{ "type": ["integer", "null"], "minimum": 0, "maximum": 100 }, {
+                    "type": "object",
+                    "additionalProperties": false,
+                    "required": ["times"],
+                    "properties": {
+                        "times": { "type": "integer", "minimum": 0, "maximum": 100 },
+                        "delay": time("What is waited before the first retry, 1 s where left out; twice as long before each that follows."),
+                    },
+                }],
+                "description": "How often it is run again where it fails.",
+            },
+        },
+    })
+}
+
+/// An output of such a stage, written at length.
+fn output() -> Value {
+    let count = json!({ "type": "integer", "minimum": 0 });
+    let kind = json!({ "enum": TYPES });
+    json!({
+        "type": "object",
+        "additionalProperties": false,
+        "properties": {
+            "path": { "type": ["string", "null"], "description": "Path in the project; `artifacts/<stage>/<name>.parquet` where left out." },
+            "columns": {
+                "type": ["object", "null"],
+                "description": "Columns that are promised, with their types; others may be there.",
+                "additionalProperties": { "anyOf": [kind.clone(), {
+                    "type": "object",
+                    "additionalProperties": false,
+                    "properties": {
+                        "type": kind,
+                        "max_null_share": { "type": "number", "minimum": 0, "maximum": 1, "description": "0: no nulls." },
+                    },
+                }] },
+            },
+            "rows": {
+                "anyOf": [count.clone(), {
+                    "type": ["object", "null"],
+                    "additionalProperties": false,
+                    "properties": { "min": count.clone(), "max": count },
+                }],
+                "description": "How many rows are promised.",
             },
         },
     })

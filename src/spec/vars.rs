@@ -30,7 +30,8 @@ pub(super) fn expand(raw: &mut Raw) -> Result<(), Refused> {
         if let Some(uses) = &mut stage.uses {
             *uses = scope.expand(uses)?;
         }
-        for entry in stage.inputs.iter_mut().chain(&mut stage.params).chain(&mut stage.outputs) {
+        let own = stage.own.iter_mut().flatten();
+        for entry in stage.inputs.iter_mut().chain(&mut stage.params).chain(&mut stage.outputs).chain(own) {
             entry.value = scope.expand(&entry.value)?;
         }
     }

@@ -6,6 +6,7 @@
 //! Layout: `artifacts/.segpipe/objects/ab/cdef…`, `records/<fingerprint>`, `current/<stage>`, `temporary/`, `lock`,
 //! `remembered.json`.
 
+pub mod census;
 pub mod files;
 pub mod holder;
 pub mod objects;
@@ -26,6 +27,8 @@ use crate::digest::Digest;
 pub const ARTIFACTS: &str = "artifacts";
 /// Folder of the store's own files, in [`ARTIFACTS`].
 pub const STATE: &str = ".segpipe";
+/// Folder of what programs said when they last ran, in [`ARTIFACTS`].
+pub const LOGS: &str = ".logs";
 
 /// Something under `artifacts/` could not be read or written, or is not what it should be.
 #[derive(Debug, thiserror::Error)]
@@ -162,6 +165,11 @@ impl Store {
     /// Where remembered digests are kept.
     pub fn remembered_path(&self) -> PathBuf {
         self.state.join("remembered.json")
+    }
+
+    /// Where what the program of a stage said is kept, relative to the project.
+    pub fn log_path(stage: &str) -> PathBuf {
+        Path::new(ARTIFACTS).join(LOGS).join(format!("{stage}.log"))
     }
 
     /// A path in the store's temporary folder that nothing has used before.

@@ -130,7 +130,7 @@ impl Store {
 }
 
 /// Reads a file whose first line is the digest of the rest; none where it is missing or damaged.
-fn read_sealed<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, StoreError> {
+pub(super) fn read_sealed<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, StoreError> {
     let Some(bytes) = files::read_if_present(path)? else { return Ok(None) };
     let parsed = std::str::from_utf8(&bytes).ok().and_then(|text| {
         let (seal, body) = text.split_once('\n')?;

@@ -11,7 +11,8 @@ use super::remembered::Remembered;
 use super::{Store, StoreError, files};
 use crate::digest::Digest;
 
-const HEADER: &str = "segpipe-tree 1";
+/// The first line of every tree object.
+pub(super) const HEADER: &str = "segpipe-tree 1";
 
 /// The files of a directory, sorted by path. Empty folders do not count.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

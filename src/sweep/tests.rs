@@ -8,19 +8,21 @@ use serde_json::json;
 
 use super::*;
 use crate::fingerprint::tests::OnlyLookedAt;
-use crate::spec::pipeline::{OutputReference, PipelineStage};
+use crate::spec::pipeline::{Kind, OutputReference, PipelineStage, Terms};
 
 fn stage(name: &str, from: Option<&str>, value: u64) -> PipelineStage {
-    let reference = |stage: &str| ("input", OutputReference { stage: stage.to_owned(), output: "output" });
+    let reference =
+        |stage: &str| ("input".to_owned(), OutputReference { stage: stage.to_owned(), output: "output".to_owned() });
     let mut params = CheckedParams::default();
     params.determining.insert("value".to_owned(), json!(value));
     PipelineStage {
         name: name.to_owned(),
-        stage: &OnlyLookedAt,
+        stage: Kind::from(&OnlyLookedAt),
         inputs: from.map(reference).into_iter().collect(),
         outputs: BTreeMap::new(),
         params,
         tags: BTreeSet::new(),
+        terms: Terms::default(),
     }
 }
 

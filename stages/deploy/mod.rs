@@ -73,21 +73,21 @@ impl StageFault for DeployError {
     }
 }
 
-const INPUTS: [Input; 11] = [
-    Input { name: "onnx", default: "train.onnx" },
-    Input { name: "model_json", default: "train.model_json" },
-    Input { name: "customers", default: "rfm.customers" },
-    Input { name: "assignments", default: "train.assignments" },
-    Input { name: "segments", default: "evaluate.segments" },
-    Input { name: "metrics", default: "evaluate.metrics" },
-    Input { name: "warnings", default: "evaluate.warnings" },
-    Input { name: "k_selection", default: "train.k_selection" },
-    Input { name: "waterfall", default: "preprocess.waterfall" },
-    Input { name: "sources", default: "load.sources" },
-    Input { name: "images", default: "visualize.images" },
+static INPUTS: [Input; 11] = [
+    Input::new("onnx", "train.onnx"),
+    Input::new("model_json", "train.model_json"),
+    Input::new("customers", "rfm.customers"),
+    Input::new("assignments", "train.assignments"),
+    Input::new("segments", "evaluate.segments"),
+    Input::new("metrics", "evaluate.metrics"),
+    Input::new("warnings", "evaluate.warnings"),
+    Input::new("k_selection", "train.k_selection"),
+    Input::new("waterfall", "preprocess.waterfall"),
+    Input::new("sources", "load.sources"),
+    Input::new("images", "visualize.images"),
 ];
 
-const OUTPUTS: [Output; 2] = [Output::directory("bundle", "bundle"), Output::table("manifest", "manifest.parquet")];
+static OUTPUTS: [Output; 2] = [Output::directory("bundle", "bundle"), Output::table("manifest", "manifest.parquet")];
 
 impl Stage for Deploy {
     fn name(&self) -> &'static str {

@@ -178,13 +178,13 @@ fn segments_table(evaluation: &Evaluation, model: &Model) -> Result<RecordBatch,
     RecordBatch::try_new(schema::segments(), columns)
 }
 
-const INPUTS: [Input; 3] = [
-    Input { name: "customers", default: "rfm.customers" },
-    Input { name: "assignments", default: "train.assignments" },
-    Input { name: "model_json", default: "train.model_json" },
+static INPUTS: [Input; 3] = [
+    Input::new("customers", "rfm.customers"),
+    Input::new("assignments", "train.assignments"),
+    Input::new("model_json", "train.model_json"),
 ];
 
-const OUTPUTS: [Output; 3] = [
+static OUTPUTS: [Output; 3] = [
     Output::table("metrics", "metrics.parquet"),
     Output::table("segments", "segments.parquet"),
     Output::table("warnings", "warnings.parquet"),

@@ -174,8 +174,8 @@ fn run(folder: &Path, assignments: &RecordBatch) -> Result<StageReport, StageErr
     two_segments().write(&path("model.json")).unwrap();
     let files =
         [("customers", "customers.parquet"), ("assignments", "assignments.parquet"), ("model_json", "model.json")];
-    let input = |(name, file)| (name, InputFile { path: path(file), digest: "0".repeat(64) });
-    let inputs: BTreeMap<&'static str, InputFile> = files.into_iter().map(input).collect();
+    let input = |(name, file): (&str, &str)| (name.to_owned(), InputFile { path: path(file), digest: "0".repeat(64) });
+    let inputs: BTreeMap<String, InputFile> = files.into_iter().map(input).collect();
     let out = path("out");
     std::fs::create_dir_all(&out).unwrap();
     let params = Evaluate.check_params(&Map::new()).unwrap();

@@ -21,8 +21,9 @@ use super::rows::{Block, RowsBuilder};
 /// Bytes from which delimiter, headers and the first suggestion are taken.
 const HEAD: usize = 1 << 18;
 
-/// Blocks that are built side by side.
-const GROUP: usize = 8;
+/// Blocks that are built side by side. Whoever is done with a group first waits for the others, so groups are long and
+/// blocks are small.
+const GROUP: usize = 24;
 
 /// Delimiters that are recognised, the likeliest first.
 const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
@@ -107,7 +108,8 @@ impl Delimited {
     }
 
     fn build(&self, raw: &Raw, mapping: &Mapping, dialect: &Dialect) -> Result<Block, LoadError> {
-        let mut rows = RowsBuilder::new(mapping, dialect);
+        let lines = memchr::memchr_iter(self.marks.line_end, &raw.bytes).count() + 1;
+        let mut rows = RowsBuilder::new(mapping, dialect, lines, raw.bytes.len());
         rows.see_bytes(&raw.bytes);
         let text = match std::str::from_utf8(&raw.bytes) {
             // Quicker than to replace what is not valid where everything is.

@@ -47,6 +47,9 @@ pub use names::Column;
 pub use params::{ColumnHeaders, DecimalMark, DownloadParam, Fallback, LoadParams, SourceChoice, SourceParam};
 pub use summary::{LoadSummary, SourceSummary};
 
+static OUTPUTS: [Output; 2] =
+    [Output::table("transactions", "transactions.parquet"), Output::table("sources", "sources.parquet")];
+
 /// The stage.
 pub struct Load;
 
@@ -64,10 +67,7 @@ impl Stage for Load {
     }
 
     fn outputs(&self) -> &'static [Output] {
-        &[
-            const { Output::table("transactions", "transactions.parquet") },
-            const { Output::table("sources", "sources.parquet") },
-        ]
+        &OUTPUTS
     }
 
     fn implementation(&self) -> &'static str {

@@ -228,7 +228,8 @@ fn ungrouped(whole: &str, separator: char) -> Option<String> {
 
 /// What `text` (trimmed) says about the decimal mark.
 pub(super) fn mark_hint(text: &str) -> MarkHint {
-    if memchr::memchr2(b'.', b',', text.as_bytes()).is_none() {
+    // Numbers are short: to look at every byte is quicker than a search that is made for long texts.
+    if !text.bytes().any(|byte| matches!(byte, b'.' | b',')) {
         return MarkHint::None;
     }
     plain_hint(text.as_bytes()).unwrap_or_else(|| full_hint(text))
@@ -237,7 +238,7 @@ pub(super) fn mark_hint(text: &str) -> MarkHint {
 /// The common case: a sign, a few digits, one mark among them.
 fn plain_hint(bytes: &[u8]) -> Option<MarkHint> {
     let digits = bytes.strip_prefix(b"-").unwrap_or(bytes);
-    let at = memchr::memchr2(b'.', b',', digits)?;
+    let at = digits.iter().position(|byte| matches!(byte, b'.' | b','))?;
     let (whole, decimals) = (&digits[..at], &digits[at + 1..]);
     let is_plain = whole.iter().chain(decimals).all(u8::is_ascii_digit) && (2..=18).contains(&digits.len());
     if !is_plain {

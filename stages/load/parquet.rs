@@ -138,7 +138,7 @@ fn block(batch: &RecordBatch, positions: &[usize], mapping: &Mapping, dialect: &
     for (position, array) in positions.iter().zip(batch.columns()) {
         columns[*position] = Some(array);
     }
-    let mut rows = RowsBuilder::new(mapping, dialect);
+    let mut rows = RowsBuilder::new(mapping, dialect, batch.num_rows(), batch.get_array_memory_size());
     for row in 0..batch.num_rows() {
         rows.push(|position| columns[position].map_or(Cell::Empty, |array| cell(array, row)));
     }

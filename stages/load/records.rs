@@ -15,7 +15,7 @@ use super::content::read_full;
 use super::error::LoadError;
 
 /// Bytes read at a time.
-const STEP: usize = 1 << 19;
+const STEP: usize = 1 << 18;
 
 /// The most bytes a record may have.
 pub(super) const LONGEST_RECORD: usize = 4 << 20;

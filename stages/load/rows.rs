@@ -128,18 +128,20 @@ impl Problems {
 const TEXTS: [Column; 5] = [Column::Invoice, Column::Product, Column::Description, Column::Customer, Column::Country];
 
 impl<'a> RowsBuilder<'a> {
-    /// A builder for the rows of a file with these columns, read by this dialect.
-    pub(super) fn new(mapping: &'a Mapping, dialect: &'a Dialect) -> Self {
-        let decimal = |data_type| Decimal128Builder::new().with_data_type(data_type);
+    /// A builder for the rows of a file with these columns, read by this dialect. There is room for `rows` rows from
+    /// `bytes` bytes; it grows where that was too little.
+    pub(super) fn new(mapping: &'a Mapping, dialect: &'a Dialect, rows: usize, bytes: usize) -> Self {
+        let decimal = |data_type| Decimal128Builder::with_capacity(rows).with_data_type(data_type);
+        let room = |column: Column| if mapping.has(column) { bytes / mapping.width().max(1) } else { 0 };
         Self {
             mapping,
             dialect,
-            texts: Default::default(),
+            texts: TEXTS.map(|column| StringBuilder::with_capacity(rows, room(column))),
             quantity: decimal(schema::QUANTITY),
-            time: TimestampMicrosecondBuilder::new(),
+            time: TimestampMicrosecondBuilder::with_capacity(rows),
             price: decimal(schema::PRICE),
             amount: decimal(schema::MONEY),
-            problems: Problems::default(),
+            problems: Problems { ends: Vec::with_capacity(rows), ..Problems::default() },
             counts: Counts::default(),
             evidence: Evidence::default(),
             last_date: (String::new(), None),

@@ -26,6 +26,9 @@ use super::rows::{Block, RowsBuilder};
 /// Rows that are built at a time.
 const GROUP_ROWS: u64 = 16_384;
 
+/// Bytes of a cell's text, for which room is made beforehand.
+const USUAL_CELL: usize = 16;
+
 const SHOWN: &str = Format::Xlsx.shown();
 
 type Book = Xlsx<BufReader<File>>;
@@ -119,7 +122,9 @@ impl Workbook {
     }
 
     fn block(&self, rows: &mut Rows<'_, '_>, mapping: &Mapping, dialect: &Dialect) -> Result<Option<Block>, LoadError> {
-        let mut builder = RowsBuilder::new(mapping, dialect);
+        let rows_wanted = GROUP_ROWS as usize;
+        let bytes = rows_wanted * mapping.width() * USUAL_CELL;
+        let mut builder = RowsBuilder::new(mapping, dialect, rows_wanted, bytes);
         let mut cells = Vec::with_capacity(mapping.width());
         while builder.rows() < GROUP_ROWS && rows.next(&mut cells).map_err(|error| damaged(&self.path, error))? {
             builder.push(|position| cells.get(position).cloned().unwrap_or(Cell::Empty));

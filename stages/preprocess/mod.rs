@@ -101,13 +101,13 @@ impl StageFault for PreprocessError {
     }
 }
 
-const INPUTS: [Input; 2] = [
-    Input { name: "transactions", default: "validate.valid" },
+static INPUTS: [Input; 2] = [
+    Input::new("transactions", "validate.valid"),
     // For the waterfall's steps from what was read to what is valid.
-    Input { name: "quarantine", default: "validate.quarantine" },
+    Input::new("quarantine", "validate.quarantine"),
 ];
 
-const OUTPUTS: [Output; 3] = [
+static OUTPUTS: [Output; 3] = [
     Output::table("orders", "orders.parquet"),
     Output::table("waterfall", "waterfall.parquet"),
     Output::table("orphans", "orphans.parquet"),

@@ -127,9 +127,9 @@ pub fn notes(collected: &Collected) -> Vec<Note> {
     nothing.into_iter().chain(returned).collect()
 }
 
-const INPUTS: [Input; 1] = [Input { name: "orders", default: "preprocess.orders" }];
+static INPUTS: [Input; 1] = [Input::new("orders", "preprocess.orders")];
 
-const OUTPUTS: [Output; 1] = [Output::table("customers", "customers.parquet")];
+static OUTPUTS: [Output; 1] = [Output::table("customers", "customers.parquet")];
 
 impl Stage for Rfm {
     fn name(&self) -> &'static str {

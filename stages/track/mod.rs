@@ -45,22 +45,22 @@ impl StageFault for TrackError {
     }
 }
 
-const INPUTS: [Input; 11] = [
-    Input { name: "sources", default: "load.sources" },
-    Input { name: "validation", default: "validate.report" },
-    Input { name: "waterfall", default: "preprocess.waterfall" },
-    Input { name: "customers", default: "rfm.customers" },
-    Input { name: "model_json", default: "train.model_json" },
-    Input { name: "onnx", default: "train.onnx" },
-    Input { name: "k_selection", default: "train.k_selection" },
-    Input { name: "metrics", default: "evaluate.metrics" },
-    Input { name: "segments", default: "evaluate.segments" },
-    Input { name: "warnings", default: "evaluate.warnings" },
+static INPUTS: [Input; 11] = [
+    Input::new("sources", "load.sources"),
+    Input::new("validation", "validate.report"),
+    Input::new("waterfall", "preprocess.waterfall"),
+    Input::new("customers", "rfm.customers"),
+    Input::new("model_json", "train.model_json"),
+    Input::new("onnx", "train.onnx"),
+    Input::new("k_selection", "train.k_selection"),
+    Input::new("metrics", "evaluate.metrics"),
+    Input::new("segments", "evaluate.segments"),
+    Input::new("warnings", "evaluate.warnings"),
     // Not read: the record of a result is complete when its plots are there too.
-    Input { name: "plots", default: "visualize.plots" },
+    Input::new("plots", "visualize.plots"),
 ];
 
-const OUTPUTS: [Output; 1] = [Output::table("record", "record.parquet").unlocked()];
+static OUTPUTS: [Output; 1] = [Output::table("record", "record.parquet").unlocked()];
 
 impl Stage for Track {
     fn name(&self) -> &'static str {

@@ -143,7 +143,7 @@ fn segment_row(segment: i64, name: &'static str, share: f64, silhouette: Cell) -
 }
 
 /// Writes every input of `track` into `folder`.
-fn inputs(folder: &Path, sources: &[Vec<Cell>]) -> BTreeMap<&'static str, InputFile> {
+fn inputs(folder: &Path, sources: &[Vec<Cell>]) -> BTreeMap<String, InputFile> {
     let facts: Facts = [
         ("returns", "gross"),
         ("data_source", "file"),
@@ -181,13 +181,13 @@ fn inputs(folder: &Path, sources: &[Vec<Cell>]) -> BTreeMap<&'static str, InputF
     for (name, table) in tables {
         let path = folder.join(format!("{name}.parquet"));
         table::write(&path, &table, &facts).unwrap();
-        inputs.insert(name, InputFile { path, digest: "0".repeat(64) });
+        inputs.insert(name.to_owned(), InputFile { path, digest: "0".repeat(64) });
     }
     let path = folder.join("model.json");
     model().write(&path).unwrap();
-    inputs.insert("model_json", InputFile { path, digest: "a".repeat(64) });
+    inputs.insert("model_json".to_owned(), InputFile { path, digest: "a".repeat(64) });
     for name in ["onnx", "plots"] {
-        inputs.insert(name, InputFile { path: folder.join(name), digest: "b".repeat(64) });
+        inputs.insert(name.to_owned(), InputFile { path: folder.join(name), digest: "b".repeat(64) });
     }
     inputs
 }

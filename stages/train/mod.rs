@@ -251,9 +251,9 @@ fn fill_in(segments: &mut [ModelSegment], scores: &[Score], raw: &[[f64; 3]]) {
     }
 }
 
-const INPUTS: [Input; 1] = [Input { name: "customers", default: "rfm.customers" }];
+static INPUTS: [Input; 1] = [Input::new("customers", "rfm.customers")];
 
-const OUTPUTS: [Output; 5] = [
+static OUTPUTS: [Output; 5] = [
     Output::table("model", "model.parquet"),
     Output::table("assignments", "assignments.parquet"),
     Output::table("k_selection", "k_selection.parquet"),

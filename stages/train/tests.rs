@@ -60,7 +60,7 @@ fn run(raw: &[[f64; 3]], params: &Value, folder: &Path) -> Result<(StageReport, 
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .into();
     table::write(&path, &customers(raw).to_batch().unwrap(), &facts).unwrap();
-    let inputs = BTreeMap::from([("customers", InputFile { path, digest: "d".repeat(64) })]);
+    let inputs = BTreeMap::from([("customers".to_owned(), InputFile { path, digest: "d".repeat(64) })]);
     let params = Train.check_params(params.as_object().unwrap()).unwrap();
     let out = folder.join("out");
     std::fs::create_dir_all(&out).unwrap();

@@ -113,9 +113,9 @@ fn remedy(rule: &str) -> &'static str {
     }
 }
 
-const INPUTS: [Input; 1] = [Input { name: "transactions", default: "load.transactions" }];
+static INPUTS: [Input; 1] = [Input::new("transactions", "load.transactions")];
 
-const OUTPUTS: [Output; 3] = [
+static OUTPUTS: [Output; 3] = [
     Output::table("valid", "valid.parquet"),
     Output::table("quarantine", "quarantine.parquet"),
     Output::table("report", "report.parquet"),

@@ -92,20 +92,20 @@ struct Drawn {
     svg: String,
 }
 
-const INPUTS: [Input; 10] = [
-    Input { name: "customers", default: "rfm.customers" },
-    Input { name: "assignments", default: "train.assignments" },
-    Input { name: "model_json", default: "train.model_json" },
-    Input { name: "k_selection", default: "train.k_selection" },
-    Input { name: "metrics", default: "evaluate.metrics" },
-    Input { name: "segments", default: "evaluate.segments" },
-    Input { name: "warnings", default: "evaluate.warnings" },
-    Input { name: "waterfall", default: "preprocess.waterfall" },
-    Input { name: "validation", default: "validate.report" },
-    Input { name: "sources", default: "load.sources" },
+static INPUTS: [Input; 10] = [
+    Input::new("customers", "rfm.customers"),
+    Input::new("assignments", "train.assignments"),
+    Input::new("model_json", "train.model_json"),
+    Input::new("k_selection", "train.k_selection"),
+    Input::new("metrics", "evaluate.metrics"),
+    Input::new("segments", "evaluate.segments"),
+    Input::new("warnings", "evaluate.warnings"),
+    Input::new("waterfall", "preprocess.waterfall"),
+    Input::new("validation", "validate.report"),
+    Input::new("sources", "load.sources"),
 ];
 
-const OUTPUTS: [Output; 3] = [
+static OUTPUTS: [Output; 3] = [
     Output::table("plots", "plots.parquet"),
     Output::directory("images", "images"),
     Output::file("report", "report.html"),

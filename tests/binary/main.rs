@@ -1,6 +1,8 @@
 //! The binary end to end, on small generated data in folders of their own: no Python, no network, no reference data.
 
 #[cfg(test)]
+mod cache;
+#[cfg(test)]
 mod crashes;
 #[cfg(test)]
 mod everyday;

@@ -14,7 +14,7 @@ use segpipe::engine::{self, Computed, EngineError, Ports, RunOptions, RunReport}
 use segpipe::event::{Event, Outcome, StageFinished};
 use segpipe::graph::Selection;
 use segpipe::plan::Plan;
-use segpipe::spec::pipeline::{OutputReference, Pipeline, PipelineStage};
+use segpipe::spec::pipeline::{Kind, OutputReference, Pipeline, PipelineStage, Terms};
 use segpipe_stages::contract::{
     CheckedParams, Fault, FinishedRun, Input, Observer, Output, ParamError, ResolvedSource, SourceOrigin,
     SourceRequest, SourceResolver, SourceSelection, Stage, StageContext, StageError, StageReport, Tracker,
@@ -141,9 +141,12 @@ fn leak(
     }))
 }
 
-const LINES: &[Output] = &[Output::table("lines", "lines.parquet")];
-const NUMBER: &[Output] = &[Output::table("number", "number.parquet")];
-const PICTURES: &[Output] = &[Output::directory("images", "images"), Output::file("report", "report.html").unlocked()];
+static OF_LOAD: [Input; 1] = [Input::new("lines", "load.lines")];
+static OF_COUNT: [Input; 1] = [Input::new("number", "count.number")];
+static LINES: [Output; 1] = [Output::table("lines", "lines.parquet")];
+static NUMBER: [Output; 1] = [Output::table("number", "number.parquet")];
+static PICTURES: [Output; 2] =
+    [Output::directory("images", "images"), Output::file("report", "report.html").unlocked()];
 
 /// The project, its fakes, and what the run was told to do.
 pub(crate) struct Project {
@@ -177,9 +180,9 @@ impl Project {
         let project = Self {
             folder,
             directory,
-            load: leak("load", &[], LINES, load),
-            count: leak("count", &[Input { name: "lines", default: "load.lines" }], NUMBER, count),
-            draw: leak("draw", &[Input { name: "number", default: "count.number" }], PICTURES, draw),
+            load: leak("load", &[], &LINES, load),
+            count: leak("count", &OF_LOAD, &NUMBER, count),
+            draw: leak("draw", &OF_COUNT, &PICTURES, draw),
             audit: None,
             k: 10,
             options: RunOptions::default(),
@@ -194,8 +197,7 @@ impl Project {
 
     /// Adds a stage that reads what `load` writes and that nothing depends on.
     pub(crate) fn add_audit(&mut self) {
-        let inputs = &[Input { name: "lines", default: "load.lines" }];
-        self.audit = Some(leak("audit", inputs, NUMBER, |ctx| {
+        self.audit = Some(leak("audit", &OF_LOAD, &NUMBER, |ctx| {
             fs::write(ctx.output("number")?, "audited").unwrap();
             Ok(StageReport::default())
         }));
@@ -214,21 +216,23 @@ impl Project {
 
     fn stage(&self, fake: &'static Fake) -> PipelineStage {
         let reference = |input: &Input| {
-            let (stage, output) = input.default.split_once('.').unwrap();
-            (input.name, OutputReference { stage: stage.to_owned(), output })
+            let (stage, output) = input.default.as_ref().unwrap().split_once('.').unwrap();
+            (input.name.to_string(), OutputReference { stage: stage.to_owned(), output: output.to_owned() })
         };
-        let place = |output: &Output| (output.name, PathBuf::from("artifacts").join(fake.name).join(output.path));
+        let place =
+            |output: &Output| (output.name.to_string(), PathBuf::from("artifacts").join(fake.name).join(&*output.path));
         let mut params = CheckedParams::default();
         if fake.name == "count" {
             params.determining.insert("k".to_owned(), json!(self.k));
         }
         PipelineStage {
             name: fake.name.to_owned(),
-            stage: fake,
+            stage: Kind::BuiltIn(fake),
             inputs: fake.inputs.iter().map(reference).collect(),
             outputs: fake.outputs.iter().map(place).collect(),
             params,
             tags: if fake.name == "load" { BTreeSet::new() } else { ["light".to_owned()].into() },
+            terms: Terms::default(),
         }
     }
 

@@ -23,6 +23,20 @@ fn any_number_of_jobs_and_threads_gives_the_same_bytes() {
 }
 
 #[test]
+fn what_a_stage_computed_is_read_while_it_is_put_at_its_place_and_told_in_order_all_the_same() {
+    let project = Project::new();
+    // 32 MB are copied and made durable in far more time than the next stage needs to begin.
+    project.write_source(&"a line of the source\n".repeat(1_600_000));
+    let ran = project.run();
+    assert_eq!(ran.outcomes(), "load:ran count:ran draw:ran");
+    let position = |wanted: fn(&Event) -> bool| ran.events.iter().position(wanted).unwrap();
+    let begun = position(|event| matches!(event, Event::StageStarted { stage, .. } if stage == "count"));
+    let placed = position(|event| matches!(event, Event::StageFinished(finished) if finished.stage == "load"));
+    assert!(begun < placed, "{:?}", ran.events);
+    assert_eq!(project.read("artifacts/count/number.parquet"), "16000000");
+}
+
+#[test]
 fn a_second_run_waits_for_the_first_says_for_whom_and_finds_its_results() {
     let project = Project::new();
     let (entered, has_entered) = mpsc::channel();

@@ -57,8 +57,8 @@ impl<'a> Drawn<'a> {
         let mut reads: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
         for reference in stage.inputs.values() {
             let outputs = reads.entry(&reference.stage).or_default();
-            if !outputs.contains(&reference.output) {
-                outputs.push(reference.output);
+            if !outputs.contains(&reference.output.as_str()) {
+                outputs.push(&reference.output);
             }
         }
         let planned = states.get(&stage.name);

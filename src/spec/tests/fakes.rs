@@ -8,7 +8,7 @@ use segpipe_stages::contract::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-pub(super) const KINDS: &[&dyn Stage] = &[&LOAD, &RFM, &TRAIN, &REPORT];
+pub(super) static KINDS: &[&dyn Stage] = &[&LOAD, &RFM, &TRAIN, &REPORT];
 
 struct Fake<P> {
     name: &'static str,
@@ -17,33 +17,22 @@ struct Fake<P> {
     source: fn(&P) -> Option<&str>,
 }
 
-const LOAD: Fake<Load> = Fake {
-    name: "load",
-    inputs: &[],
-    outputs: &[Output::table("transactions", "transactions.parquet")],
-    source: |params| Some(&params.source),
-};
+static TRANSACTIONS: [Output; 1] = [Output::table("transactions", "transactions.parquet")];
+static OF_LOAD: [Input; 1] = [Input::new("transactions", "load.transactions")];
+static CUSTOMERS: [Output; 1] = [Output::table("customers", "customers.parquet")];
+static OF_RFM: [Input; 1] = [Input::new("customers", "rfm.customers")];
+static MODEL: [Output; 2] = [Output::table("model", "model.parquet"), Output::file("onnx", "model.onnx")];
+static OF_TRAIN: [Input; 2] = [Input::new("model", "train.model"), Input::new("onnx", "train.onnx")];
+static PAGES: [Output; 2] = [Output::file("html", "report.html"), Output::directory("images", "images")];
 
-const RFM: Fake<Nothing> = Fake {
-    name: "rfm",
-    inputs: &[Input { name: "transactions", default: "load.transactions" }],
-    outputs: &[Output::table("customers", "customers.parquet")],
-    source: |_| None,
-};
+static LOAD: Fake<Load> =
+    Fake { name: "load", inputs: &[], outputs: &TRANSACTIONS, source: |params| Some(&params.source) };
 
-const TRAIN: Fake<Train> = Fake {
-    name: "train",
-    inputs: &[Input { name: "customers", default: "rfm.customers" }],
-    outputs: &[Output::table("model", "model.parquet"), Output::file("onnx", "model.onnx")],
-    source: |_| None,
-};
+static RFM: Fake<Nothing> = Fake { name: "rfm", inputs: &OF_LOAD, outputs: &CUSTOMERS, source: |_| None };
 
-const REPORT: Fake<Nothing> = Fake {
-    name: "report",
-    inputs: &[Input { name: "model", default: "train.model" }, Input { name: "onnx", default: "train.onnx" }],
-    outputs: &[Output::file("html", "report.html"), Output::directory("images", "images")],
-    source: |_| None,
-};
+static TRAIN: Fake<Train> = Fake { name: "train", inputs: &OF_RFM, outputs: &MODEL, source: |_| None };
+
+static REPORT: Fake<Nothing> = Fake { name: "report", inputs: &OF_TRAIN, outputs: &PAGES, source: |_| None };
 
 #[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]

@@ -3,6 +3,7 @@
 mod fakes;
 mod hostile;
 mod layers;
+mod own;
 mod refusals;
 mod shapes;
 
@@ -60,8 +61,8 @@ fn refusal_of(text: &str, profile: Option<&str>, sets: &[&str]) -> String {
 /// Everything of a pipeline that a run could notice.
 fn facts(pipeline: &Pipeline) -> Value {
     let stage = |stage: &super::pipeline::PipelineStage| {
-        let inputs = stage.inputs.iter().map(|(port, from)| (port.to_string(), json!(from.to_string())));
-        let outputs = stage.outputs.iter().map(|(port, path)| (port.to_string(), json!(path)));
+        let inputs = stage.inputs.iter().map(|(port, from)| (port.clone(), json!(from.to_string())));
+        let outputs = stage.outputs.iter().map(|(port, path)| (port.clone(), json!(path)));
         json!({
             "name": stage.name,
             "kind": stage.stage.name(),

@@ -44,12 +44,12 @@ fn an_unknown_key_at_the_top_is_refused() {
 
 #[test]
 fn an_unknown_key_of_a_stage_is_refused() {
-    assert_snapshot!(changed("  report:", "  report: {run: python report.py}"), @r#"
-    pipeline.yaml:13:12: unknown key `run` of stage `report`
+    assert_snapshot!(changed("  report:", "  report: {rum: python report.py}"), @r#"
+    pipeline.yaml:13:12: unknown key `rum` of stage `report`
        |
-    13 |   report: {run: python report.py}
+    13 |   report: {rum: python report.py}
        |            ^^^
-    hint: known are `uses`, `inputs`, `params`, `outputs`, `tags`
+    hint: did you mean `run`?
     "#);
 }
 

@@ -122,6 +122,8 @@ fn tags_are_one_word_or_a_list_and_change_nothing_else() {
     assert_eq!((tags("rfm"), tags("train"), tags("load")), (vec!["weekly"], vec!["slow", "weekly"], vec![]));
     let stages = |pipeline: &Pipeline| facts(pipeline)["stages"].clone();
     assert_eq!(stages(&tagged), stages(&plain));
+    let own = checked(&format!("{SHORT}  own: {{run: \"true\", outputs: [x.txt], tags: nightly}}\n"), None, &[]);
+    assert!(own.stage("own").unwrap().tags.contains("nightly"));
 }
 
 #[test]

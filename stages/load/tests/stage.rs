@@ -25,7 +25,7 @@ fn the_stage_writes_both_tables_with_facts_rows_and_a_headline() {
     let listener = Listener::default();
     let ctx = StageContext::new(&Load, &checked, BTreeMap::new(), sources, out.path().to_owned(), &listener);
     assert_eq!(Load.run(&ctx).unwrap().headline, "2 rows");
-    assert_eq!(ctx.rows(), BTreeMap::from([("sources", 1), ("transactions", 2)]));
+    assert_eq!(ctx.rows(), BTreeMap::from([("sources".to_owned(), 1), ("transactions".to_owned(), 2)]));
     let (table, facts) = table::read(&out.path().join("sources.parquet"), &schema::sources()).unwrap();
     assert_eq!(facts["data_source"], "simulated");
     let text = |name: &str| table.column_by_name(name).unwrap().as_string::<i32>().value(0).to_owned();

@@ -1,0 +1,90 @@
+//! What a program wrote, or failed to: every way in which a result is not kept.
+
+use rstest::rstest;
+
+use crate::project::Project;
+
+fn stage(run: &str, outputs: &str) -> String {
+    format!("  work:\n    run: {run}\n    outputs: {outputs}\n")
+}
+
+#[rstest]
+#[case::by_its_status("[sh, -c, 'echo why >&2; exit 3']", "ended with exit status 3", "| why")]
+#[case::by_a_signal("[sh, -c, 'kill -SEGV $$']", "was ended by SIGSEGV", "")]
+#[case::not_found("[no-such-program-anywhere]", "was not found (exit status 127)", "it is looked for in PATH")]
+#[case::not_found_by_the_shell("no-such-program-anywhere", "was not found (exit status 127)", "| /bin/sh")]
+#[case::not_executable("[./data.txt]", "cannot be executed (exit status 126)", "chmod +x")]
+#[case::in_the_first_of_two_lines("\"false\\ntouch $SEGPIPE_OUTPUT_A\"", "`false…` ended with exit status 1", "")]
+fn a_program_that_fails_fails_its_stage(#[case] run: &str, #[case] message: &str, #[case] more: &str) {
+    let project = Project::new(&stage(run, "[a.txt]"));
+    project.write("data.txt", "");
+    let ran = project.run(&[]);
+    let said = ran.badly(1);
+    assert!(said.contains(message) && said.contains(more), "{said}");
+    assert_eq!(ran.outcomes(), "work:failed");
+    assert!(!project.path("artifacts/work").exists());
+    assert_eq!(project.run(&[]).outcomes(), "work:failed", "nothing was kept");
+}
+
+#[rstest]
+#[case::none("'true'", "[a.txt]", "`true` did not write its output `a`", "the variable SEGPIPE_OUTPUT_A says where")]
+#[case::a_folder("mkdir $SEGPIPE_OUTPUT_A", "[a.txt]", "output `a` is a folder, not a file", "with a `/` at the end")]
+#[case::a_file("rmdir $SEGPIPE_OUTPUT_A; touch $SEGPIPE_OUTPUT_A", "[a/]", "output `a` is a file, not a folder", "")]
+#[case::a_link(
+    "ln -s /etc/passwd $SEGPIPE_OUTPUT_A",
+    "[a.txt]",
+    "output `a` is a link, not a file of its own",
+    "a copy"
+)]
+#[case::no_table("echo 1,2 > $SEGPIPE_OUTPUT_A", "[a]", "output `a` is no Parquet file that can be read", "`.parquet`")]
+fn an_output_that_is_not_as_declared_is_not_kept(
+    #[case] run: &str,
+    #[case] outputs: &str,
+    #[case] message: &str,
+    #[case] hint: &str,
+) {
+    let project = Project::new(&stage(run, outputs));
+    let ran = project.run(&[]);
+    let said = ran.badly(1);
+    assert!(said.contains(message) && said.contains(hint), "{said}");
+    assert!(!project.path("artifacts/work").exists());
+}
+
+#[test]
+fn outputs_are_placed_whole_and_restored_without_running() {
+    let run = "mkdir $SEGPIPE_OUTPUT_PLOTS/deep; echo 1 > $SEGPIPE_OUTPUT_PLOTS/deep/a; echo 2 > $SEGPIPE_OUTPUT_B; date > ran";
+    let project = Project::new(&stage(run, "[plots/, b.txt]"));
+    assert_eq!(project.run_well(), "work:ran");
+    let when = project.read("ran");
+    std::fs::remove_dir_all(project.path("artifacts/work")).unwrap();
+    assert_eq!(project.run_well(), "work:restored");
+    assert_eq!(project.read("artifacts/work/plots/deep/a"), "1\n");
+    project.write("artifacts/work/b.txt", "edited");
+    assert_eq!(project.run_well(), "work:restored");
+    assert_eq!((project.read("artifacts/work/b.txt").as_str(), project.read("ran")), ("2\n", when));
+}
+
+#[test]
+fn a_stage_without_outputs_runs_once() {
+    let project = Project::new(&stage("echo done", "[]"));
+    assert_eq!(project.run_well(), "work:ran");
+    assert_eq!(project.run_well(), "work:cached");
+}
+
+#[test]
+fn a_hard_link_as_an_output_leaves_the_store_its_own_copy() {
+    let project = Project::new(&stage("ln $SEGPIPE_PROJECT/words.txt $SEGPIPE_OUTPUT_A", "[a.txt]"));
+    project.write("words.txt", "one\n");
+    project.run_well();
+    std::fs::write(project.path("words.txt"), "two\n").unwrap();
+    assert_eq!(project.read("artifacts/work/a.txt"), "one\n");
+    assert_eq!(project.files_with("one\n").len(), 2, "the object and the output");
+}
+
+#[test]
+fn an_interrupted_or_failed_program_leaves_no_file_behind() {
+    let project = Project::new(&stage("echo half > $SEGPIPE_OUTPUT_A; exit 1", "[a.txt]"));
+    project.run(&[]).badly(1);
+    assert_eq!(project.files_with("half\n"), [""; 0]);
+    assert_eq!(std::fs::read_dir(project.path("artifacts/.segpipe/temporary")).unwrap().count(), 0);
+}
