@@ -13,7 +13,6 @@ first stage's output does not show (early cutoff). Then every tool meets the sam
 import argparse
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -301,8 +300,10 @@ def two_at_once(tool: Tool) -> str:
     codes = [first.returncode, second.returncode]
     (tool.folder / "slow1").unlink()
     twice = sum(count > 1 for count in tool.counts().values())
-    if 0 not in codes or not tool.is_right():
-        return "**both end badly**"
+    if 0 not in codes:
+        return "**both fail**"
+    if not tool.is_right():
+        return "**end with a wrong output**"
     if codes.count(0) == 2:
         return "the second waits" if twice == 0 else f"**{twice} stages run twice at once**"
     return "the second is refused"
