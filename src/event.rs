@@ -36,6 +36,8 @@ pub enum Event {
     StageStarted {
         /// Its name.
         stage: String,
+        /// Why.
+        reason: String,
     },
     /// A stage (or its download) got further.
     Progress {

@@ -99,6 +99,47 @@ pub fn differences(old: &str, new: &str, connected: impl Fn(&str) -> Option<Stri
     keys.iter().map(|key| describe(key, old.get(*key), new.get(*key), &connected)).collect()
 }
 
+/// Where a line of one of two documents stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    /// In both.
+    Both,
+    /// Only in the old one.
+    Old,
+    /// Only in the new one.
+    New,
+}
+
+/// The lines of two documents: those of `new` in order, each after what `old` says in its place, then what `new` does not
+/// speak of.
+pub fn side_by_side<'a>(old: &'a str, new: &'a str) -> Vec<(Side, &'a str)> {
+    let (olds, news) = (keyed(old), keyed(new));
+    let mut lines = Vec::new();
+    for line in new.lines() {
+        let before = key(line).and_then(|key| olds.get(&key)).copied();
+        match before {
+            Some(before) if before == line => lines.push((Side::Both, line)),
+            before => {
+                lines.extend(before.map(|before| (Side::Old, before)));
+                lines.push((Side::New, line));
+            }
+        }
+    }
+    let gone = old.lines().filter(|line| key(line).is_some_and(|key| !news.contains_key(&key)));
+    lines.extend(gone.map(|line| (Side::Old, line)));
+    lines
+}
+
+fn keyed(document: &str) -> BTreeMap<Key<'_>, &str> {
+    document.lines().filter_map(|line| Some((key(line)?, line))).collect()
+}
+
+/// What a line speaks of.
+fn key(line: &str) -> Option<Key<'_>> {
+    let (kind, rest) = line.split_once(' ')?;
+    Some((kind, rest.split_once(' ')?.0))
+}
+
 type Key<'a> = (&'a str, &'a str);
 
 fn facts(document: &str) -> BTreeMap<Key<'_>, &str> {
@@ -237,6 +278,7 @@ pub(crate) mod tests {
             inputs: [("orders".to_owned(), orders)].into(),
             outputs: BTreeMap::new(),
             params: checked,
+            tags: ["weekly".to_owned()].into(),
             terms: Terms::default(),
         }
     }
@@ -287,6 +329,22 @@ pub(crate) mod tests {
         assert_eq!(difference_of(&old, &changed).unwrap(), expected);
         let changed = document(json!({ "k": 4, "scaling": "standard" }), "y", "old.csv");
         assert_eq!(difference_of(&old, &changed).unwrap(), "input `preprocess.orders` changed");
+    }
+
+    #[test]
+    fn documents_side_by_side_show_what_stood_before_what_stands_now() {
+        let old = "f format 1\nparam k 4\nparam old 1\ninput a 1\n";
+        let new = "f format 1\nparam k 5\nparam new 2\ninput a 1\n";
+        let expected = [
+            (Side::Both, "f format 1"),
+            (Side::Old, "param k 4"),
+            (Side::New, "param k 5"),
+            (Side::New, "param new 2"),
+            (Side::Both, "input a 1"),
+            (Side::Old, "param old 1"),
+        ];
+        assert_eq!(side_by_side(old, new), expected);
+        assert!(side_by_side(new, new).iter().all(|(side, _)| *side == Side::Both));
     }
 
     #[test]

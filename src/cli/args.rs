@@ -17,7 +17,7 @@ use crate::mlflow::ModelUri;
 const EXIT_CODES: &str = "\
 Exit codes:
   0    all is well
-  1    a stage failed, or `--locked` found differences
+  1    a stage failed, `--locked` found differences, or `--strict` found stale upstream stages
   2    the command line, the pipeline file, a stage's name or a param is wrong
   3    the data is missing, unreadable or rejected by `validate`
   4    the cache, the disk or the project's lock (`--no-wait`) is in the way
@@ -72,10 +72,12 @@ pub enum Command {
     Run(RunArguments),
     /// Tell which stages are fresh, stale or to be restored, and why; runs nothing
     Status(StatusArguments),
+    /// Tell of one stage what was compared with what: why it would run, or why it would not; runs nothing
+    Explain(ExplainArguments),
     /// Check the pipeline file and nothing else
     #[command(after_help = CHECK_EXAMPLES)]
     Check(Overriding),
-    /// Draw which stage reads from which
+    /// Draw which stage reads from which, and which are up to date
     Graph(GraphArguments),
     /// Write a commented pipeline file for one's own transactions
     Init(InitArguments),
@@ -141,8 +143,12 @@ Examples:
   segpipe run --dry-run                    what that would be, and why
   segpipe run --from train                 `train` and all after it, with the upstream that is there
   segpipe run --only rfm --force           one stage, even if it is fresh
+  segpipe run +evaluate                    `evaluate` and all that it needs
+  segpipe run 'seg*+' tag:weekly           stages by pattern and what comes after them, and by tag
+  segpipe run --from train --strict        fail rather than go on from what is not up to date
   segpipe run --set train.k=5 --to train   another number of segments, no further than `train`
   segpipe run --profile robust             with the params of a profile
+  segpipe run --trace run.html             with a page of when each stage began and ended
   segpipe run --locked                     fail if the results differ from pipeline.lock
   segpipe run --json | jq .outcome         for programs: one JSON object a line";
 
@@ -151,6 +157,10 @@ Examples:
 #[command(after_help = RUN_EXAMPLES)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub struct RunArguments {
+    /// Stages to bring up to date: a name, a pattern (`seg*`) or `tag:NAME`; `+` before it also means all that it needs,
+    /// `+` after it all that needs it [default: every stage]
+    #[arg(value_name = "STAGES", conflicts_with_all = ["from", "to", "only"])]
+    pub select: Vec<String>,
     /// Begin at this stage: it and all after it are brought up to date, what is before it is used as it is
     #[arg(long, value_name = "STAGE")]
     pub from: Option<String>,
@@ -181,12 +191,18 @@ pub struct RunArguments {
     /// Fail at once (exit code 4) where another run holds this project
     #[arg(long)]
     pub no_wait: bool,
+    /// Fail (exit code 1) instead of going on from stages that are left out and not up to date
+    #[arg(long)]
+    pub strict: bool,
     /// Fail (exit code 1) where the results differ from pipeline.lock
     #[arg(long, conflicts_with = "dry_run")]
     pub locked: bool,
     /// Tell what happens as JSON lines on stdout
     #[arg(long)]
     pub json: bool,
+    /// Write when each stage began and ended: a Chrome trace, or a page where the name ends in `.html`
+    #[arg(long, value_name = "FILE", conflicts_with = "dry_run")]
+    pub trace: Option<PathBuf>,
 }
 
 /// Reads a number of threads or jobs.
@@ -206,6 +222,31 @@ Examples:
 #[derive(Debug, Default, Args)]
 #[command(after_help = STATUS_EXAMPLES)]
 pub struct StatusArguments {
+    /// Overrides.
+    #[command(flatten)]
+    pub overriding: Overriding,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+const EXPLAIN_EXAMPLES: &str = "\
+What determines a stage's result is one document: its kind and implementation, its params, the
+digests of its inputs and sources. It is shown beside that of the last result: `-` is what stood
+there then, `+` what stands there now.
+
+Examples:
+  segpipe explain train
+  segpipe explain train --set train.k=5    what another number of segments would change
+  segpipe explain train --json | jq .differences";
+
+/// The arguments of `segpipe explain`.
+#[derive(Debug, Args)]
+#[command(after_help = EXPLAIN_EXAMPLES)]
+pub struct ExplainArguments {
+    /// The stage
+    #[arg(value_name = "STAGE")]
+    pub stage: String,
     /// Overrides.
     #[command(flatten)]
     pub overriding: Overriding,
@@ -387,7 +428,8 @@ pub struct DiffArguments {
 const GRAPH_EXAMPLES: &str = "\
 Examples:
   segpipe graph
-  segpipe graph --format mermaid           for a README
+  segpipe graph --format mermaid --bare    for a README
+  segpipe graph --format html > graph.html
   segpipe graph --format dot | dot -Tsvg > pipeline.svg";
 
 /// The arguments of `segpipe graph`.
@@ -397,6 +439,9 @@ pub struct GraphArguments {
     /// How it is drawn
     #[arg(long, value_enum, default_value_t = GraphFormat::Text)]
     pub format: GraphFormat,
+    /// Leave out which stages are up to date
+    #[arg(long)]
+    pub bare: bool,
     /// Overrides.
     #[command(flatten)]
     pub overriding: Overriding,
@@ -411,6 +456,8 @@ pub enum GraphFormat {
     Mermaid,
     /// Graphviz.
     Dot,
+    /// A page that needs nothing from elsewhere.
+    Html,
 }
 
 const INIT_EXAMPLES: &str = "\
@@ -512,7 +559,7 @@ pub struct ServeArguments {
     /// Requests at once; more are turned away with 503
     #[arg(long, value_name = "N", default_value_t = 256, value_parser = RangedU64ValueParser::<usize>::new().range(1..=65536))]
     pub concurrency: usize,
-    /// Seconds that a request may take to arrive and to be answered
+    /// Seconds that a request may take to arrive and to be answered, and for which a reader may take nothing of its answer
     #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = RangedU64ValueParser::<u64>::new().range(1..=3600))]
     pub time_out: u64,
     /// Ask the service at ADDRESS (by default that of --bind) whether it is well, and serve nothing

@@ -137,7 +137,8 @@ mod tests {
 
     #[test]
     fn an_unknown_stage_is_wrong_usage_with_the_nearest_name() {
-        let unknown = crate::graph::UnknownStage { name: "trian".to_owned(), nearest: Some("train".to_owned()) };
+        let (name, nearest) = ("trian".to_owned(), Some("train".to_owned()));
+        let unknown = crate::graph::SelectionError::UnknownStage { name, nearest };
         let failure = Failure::from(EngineError::from(unknown));
         assert_eq!((failure.exit_code, failure.message.as_str()), (2, "there is no stage `trian` in this pipeline"));
         assert_eq!(failure.hint.unwrap(), "did you mean `train`?");

@@ -8,6 +8,7 @@ mod bundle;
 mod cache;
 mod check;
 mod diff;
+mod explain;
 mod export;
 mod failure;
 mod graph;
@@ -103,6 +104,7 @@ fn dispatch(arguments: Arguments, printer: Printer) -> Ending {
         Command::Runs(arguments) => runs::runs(&around, &arguments),
         Command::Diff(arguments) => diff::diff(&around, &arguments),
         Command::Status(arguments) => status::status(&around, &arguments),
+        Command::Explain(arguments) => explain::explain(&around, &arguments),
         Command::Check(overriding) => check::check(&around, &overriding),
         Command::Graph(arguments) => graph::graph(&around, &arguments),
         Command::Simulate(arguments) => simulate::simulate(&around, &arguments),

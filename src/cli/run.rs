@@ -4,6 +4,7 @@
 //! (`engine`), its lines (`report`), or its delivery (`tracking`).
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 
 use segpipe_stages::contract::{Fault, StageError};
@@ -17,7 +18,7 @@ use super::{Ending, panic, signals, status, threads};
 use crate::engine::{self, Ports, RunOptions, RunReport};
 use crate::event::{Event, EventSink, RunFinished};
 use crate::graph::Selection;
-use crate::report::{Console, Detail, Json, Look};
+use crate::report::{Console, Detail, Json, Look, Timeline};
 use crate::spec::pipeline::Pipeline;
 
 /// Where the stage `visualize` puts what a reader looks at first: its kind, its output.
@@ -27,11 +28,11 @@ const REPORT: (&str, &str) = ("visualize", "report");
 pub(super) fn run(around: &Surroundings, arguments: &RunArguments) -> Ending {
     if !arguments.json {
         let console = Arc::new(Console::to_stderr(around.printer.look));
-        return begin(around, arguments, &Listeners { console, json: None });
+        return begin(around, arguments, &Listeners { console, json: None, timeline: Arc::default() });
     }
     // With JSON lines on stdout, people are told of warnings alone.
     let console = Arc::new(Console::to_stderr(quiet(around)));
-    let listeners = Listeners { console, json: Some(Arc::new(Json::to_stdout())) };
+    let listeners = Listeners { console, json: Some(Arc::new(Json::to_stdout())), timeline: Arc::default() };
     let ending = begin(around, arguments, &listeners);
     if let Err(failure) = &ending {
         listeners.end(not_begun(failure.exit_code));
@@ -48,13 +49,17 @@ fn quiet(around: &Surroundings) -> Look {
 struct Listeners {
     console: Arc<Console>,
     json: Option<Arc<Json>>,
+    timeline: Arc<Timeline>,
 }
 
 impl Listeners {
     /// Everybody hears everything, but programs hear of the end only when the process's exit code is known.
     fn sink(&self) -> Arc<dyn EventSink> {
-        let (console, json) = (Arc::clone(&self.console), self.json.clone());
+        let (console, json, timeline) = (Arc::clone(&self.console), self.json.clone(), Arc::clone(&self.timeline));
         Arc::new(move |event: Event| {
+            if !matches!(event, Event::Progress { .. }) {
+                timeline.emit(event.clone());
+            }
             if let Some(json) = json.as_ref().filter(|_| !matches!(event, Event::RunFinished(_))) {
                 json.emit(event.clone());
             }
@@ -80,6 +85,10 @@ fn begin(around: &Surroundings, arguments: &RunArguments, listeners: &Listeners)
     if arguments.dry_run {
         return show_plan(around, &pipeline, &options, listeners.json.as_deref());
     }
+    if let Some(path) = &arguments.trace {
+        // Before anything is run for it.
+        write_trace(path, "")?;
+    }
     if let Some(report) = project::output(&pipeline, REPORT.0, REPORT.1) {
         listeners.console.point_to(report);
     }
@@ -94,14 +103,26 @@ fn begin(around: &Surroundings, arguments: &RunArguments, listeners: &Listeners)
     };
     let report = engine::run(pipeline, options, ports)?;
     explain(around, &report);
+    if let Some(path) = &arguments.trace {
+        write_trace(path, &listeners.timeline.text(path))?;
+    }
     let printer = if arguments.json { Printer::new(quiet(around)) } else { around.printer };
     let exit_code = tracking.after(&report.finished, printer, &is_cancelled);
     listeners.end(RunFinished { ok: exit_code == 0, exit_code, ..report.finished });
     Ok(exit_code)
 }
 
+fn write_trace(path: &Path, text: &str) -> Result<(), Failure> {
+    std::fs::write(path, text).map_err(|error| Failure::disk("write", path, &error))
+}
+
 fn options(arguments: &RunArguments) -> Result<RunOptions, Failure> {
-    let selection = Selection { from: arguments.from.clone(), to: arguments.to.clone(), only: arguments.only.clone() };
+    let selection = Selection {
+        from: arguments.from.clone(),
+        to: arguments.to.clone(),
+        only: arguments.only.clone(),
+        expressions: arguments.select.clone(),
+    };
     Ok(RunOptions {
         selection,
         is_forced: arguments.force,
@@ -110,6 +131,7 @@ fn options(arguments: &RunArguments) -> Result<RunOptions, Failure> {
         keeps_going: arguments.keep_going,
         refuses_to_wait: arguments.no_wait,
         is_locked: arguments.locked,
+        is_strict: arguments.strict,
     })
 }
 

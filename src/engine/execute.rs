@@ -26,7 +26,7 @@ const TICK: Duration = Duration::from_millis(50);
 /// What a stage wrote, by output.
 pub(super) type Outputs = BTreeMap<String, RecordedOutput>;
 
-/// Runs `stage` and keeps the result; again where it fails and its terms say so. None where a source changed meanwhile:
+/// Runs `stage` for `reason` and keeps the result; again where it fails and its terms say so. None where a source changed meanwhile:
 /// then nothing is kept. `announce` hears of the outputs once the store has them, from when on other stages can read
 /// them; they become a result with the record.
 ///
@@ -38,9 +38,10 @@ pub(super) fn execute(
     inputs: &BTreeMap<String, Digest>,
     document: &Document,
     sources: &WitnessedSources,
+    reason: &str,
     announce: &dyn Fn(&Outputs),
 ) -> Result<Option<Record>, StageError> {
-    session.emit(Event::StageStarted { stage: stage.name.clone() });
+    session.emit(Event::StageStarted { stage: stage.name.clone(), reason: reason.to_owned() });
     files::remove(&session.store.project().join(Store::log_path(&stage.name)))?;
     let attempt = Attempt { session, stage, inputs, document, sources, announce };
     let retries = stage.terms.retries;

@@ -24,8 +24,9 @@ use std::sync::atomic::AtomicBool;
 use segpipe_stages::contract::{Fault, FinishedStage, SourceResolver, StageError, StageFault, Tracker};
 
 use crate::event::{EventSink, RunFinished};
-use crate::graph::{Selection, UnknownStage};
+use crate::graph::{self, Selection, SelectionError};
 use crate::plan::Plan;
+use crate::plan::explain::Explanation;
 use crate::plan::judge::Judge;
 use crate::plan::preview::Preview;
 use crate::spec::pipeline::Pipeline;
@@ -52,6 +53,18 @@ pub struct RunOptions {
     pub refuses_to_wait: bool,
     /// Fail where the run's results differ from pipeline.lock.
     pub is_locked: bool,
+    /// Do not begin where stages that are left out, and read from, are not up to date.
+    pub is_strict: bool,
+}
+
+impl RunOptions {
+    /// Whether the run may go on from `upstream`, which is not up to date.
+    fn check_upstream(&self, upstream: &[String]) -> Result<(), EngineError> {
+        if !self.is_strict || upstream.is_empty() {
+            return Ok(());
+        }
+        Err(EngineError::StaleUpstream { upstream: upstream.to_vec(), arguments: self.selection.arguments() })
+    }
 }
 
 /// What the engine needs from the outside world.
@@ -102,9 +115,9 @@ pub struct Failure {
 /// Why a run could not even begin.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
-    /// The selection names a stage that does not exist.
+    /// The selection means no stage.
     #[error(transparent)]
-    UnknownStage(#[from] UnknownStage),
+    Selection(#[from] SelectionError),
     /// The folder `artifacts` cannot be used, or another run holds the project.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -116,6 +129,14 @@ pub enum EngineError {
         /// Its output that is needed.
         output: String,
         /// The arguments that leave it out.
+        arguments: String,
+    },
+    /// Stages that the selection leaves out are not up to date, and that was not to be.
+    #[error("left out by `{arguments}`, and not up to date: {}", upstream.join(", "))]
+    StaleUpstream {
+        /// Which, and why.
+        upstream: Vec<String>,
+        /// The arguments that leave them out.
         arguments: String,
     },
     /// The plan cannot be made.
@@ -130,9 +151,12 @@ impl EngineError {
     /// What the reader can do about it.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::UnknownStage(unknown) => unknown.nearest.as_ref().map(|name| format!("did you mean `{name}`?")),
+            Self::Selection(error) => error.hint(),
             Self::Store(error) => error.hint(),
             Self::MissingUpstream { stage, .. } => Some(format!("run `segpipe run --to {stage}` first")),
+            Self::StaleUpstream { .. } => {
+                Some("bring it up to date first, or leave `--strict` out to use it as it is".to_owned())
+            }
             Self::Plan(error) => error.hint.clone(),
             Self::Threads(_) => None,
         }
@@ -141,7 +165,8 @@ impl EngineError {
     /// The exit code of a process that ends with this error.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::UnknownStage(_) | Self::MissingUpstream { .. } => 2,
+            Self::Selection(_) | Self::MissingUpstream { .. } => 2,
+            Self::StaleUpstream { .. } => exit_code(Fault::Stage),
             Self::Store(_) => exit_code(Fault::Disk),
             Self::Plan(error) => exit_code(error.fault),
             Self::Threads(_) => exit_code(Fault::Bug),
@@ -185,6 +210,26 @@ pub fn compute(pipeline: Pipeline, options: &RunOptions, ports: Ports) -> Result
     Ok(closing::hand_over(&session, results))
 }
 
+/// Why the stage called `name` would run, or would not; touches nothing.
+///
+/// # Errors
+/// [`EngineError`] where there is no such stage or a source is missing for good.
+pub fn explain(pipeline: &Pipeline, name: &str, sources: &dyn SourceResolver) -> Result<Explanation, EngineError> {
+    let name = graph::find(pipeline, name)?;
+    let (store, options) = (Store::new(&pipeline.directory), RunOptions::default());
+    let remembered = Remembered::load(&pipeline.directory, store.remembered_path());
+    let preview = Preview {
+        pipeline,
+        selected: &options.selection.stages(pipeline)?,
+        selection: &options.selection,
+        is_forced: false,
+        judge: Judge { store: &store, remembered: &remembered },
+        resolver: sources,
+    };
+    let explained = preview.explain(name).map_err(EngineError::Plan)?;
+    explained.ok_or_else(|| EngineError::Plan(StageError::bug(format!("stage `{name}` is not planned"))))
+}
+
 /// What [`run`] would do; touches nothing.
 ///
 /// # Errors
@@ -201,5 +246,7 @@ pub fn plan(pipeline: &Pipeline, options: &RunOptions, sources: &dyn SourceResol
         judge: Judge { store: &store, remembered: &remembered },
         resolver: sources,
     };
-    preview.plan().map_err(EngineError::Plan)
+    let plan = preview.plan().map_err(EngineError::Plan)?;
+    options.check_upstream(&plan.upstream)?;
+    Ok(plan)
 }

@@ -87,9 +87,10 @@ impl Session {
 
     /// Says that the run begins; returns whether it goes on from something that is not up to date.
     fn announce(&self) -> Result<bool, EngineError> {
+        let upstream = self.stale_upstream().map_err(EngineError::Plan)?;
+        self.options.check_upstream(&upstream)?;
         let stages = self.pipeline.stages.iter().map(|stage| stage.name.clone()).collect();
         self.emit(Event::RunStarted { stages });
-        let upstream = self.stale_upstream().map_err(EngineError::Plan)?;
         if !upstream.is_empty() {
             let text = format!("used as it is although not up to date: {}", upstream.join(", "));
             self.note(None, NoteLevel::Warning, text);

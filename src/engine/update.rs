@@ -186,7 +186,8 @@ impl Update<'_> {
         if self.session.is_cancelled() {
             return Err(StageError::cancelled());
         }
-        let executed = execute::execute(self.session, self.stage, &self.inputs, document, sources, self.announce)?;
+        let executed =
+            execute::execute(self.session, self.stage, &self.inputs, document, sources, &reason, self.announce)?;
         let Some(record) = executed else {
             let text = "a source changed while the stage ran; it runs again".to_owned();
             self.session.note(Some(&self.stage.name), NoteLevel::Warning, text);

@@ -48,13 +48,14 @@ impl Judge<'_> {
     /// # Errors
     /// Where something in the store or at an output's place cannot be read.
     pub fn judge(&self, stage: &PipelineStage, document: &Document) -> Result<Judgement, StoreError> {
-        let current = self.store.current(&stage.name)?;
         let Some(record) = self.store.record(document.fingerprint())? else {
+            let current = self.store.current(&stage.name)?;
             return Ok(Judgement::Stale { reason: stale_reason(stage, document, current.as_ref()) });
         };
         let Some(problem) = self.problem(stage, &record)? else {
             return Ok(Judgement::Fresh(record));
         };
+        let current = self.store.current(&stage.name)?;
         let change = current.and_then(|current| fingerprint::difference(&current.document, document.text(), stage));
         Ok(Judgement::Restore { record, reason: change.unwrap_or(problem) })
     }

@@ -1,9 +1,11 @@
 //! Which stages are fresh, which can be restored, which must run, and why.
 //!
 //! For: judging one stage from the digests of its inputs ([`judge`]), finding the digests of its sources
-//! ([`sources`]), and planning a whole pipeline without running anything ([`preview`]).
+//! ([`sources`]), planning a whole pipeline without running anything ([`preview`]), and saying of one stage what was
+//! compared with what ([`explain`]).
 //! Not for: changing anything. Called by: the engine (stage by stage), `segpipe status`, `segpipe run --dry-run`.
 
+pub mod explain;
 pub mod judge;
 pub mod preview;
 pub mod sources;

@@ -31,7 +31,8 @@ pub struct Preview<'a> {
     pub resolver: &'a dyn SourceResolver,
 }
 
-type Outputs = BTreeMap<String, Digest>;
+/// The digests of a stage's outputs, by name.
+pub(super) type Outputs = BTreeMap<String, Digest>;
 
 impl Preview<'_> {
     /// What a run would do about every stage.
@@ -39,8 +40,11 @@ impl Preview<'_> {
     /// # Errors
     /// Where a source is missing for good, or something cannot be read.
     pub fn plan(&self) -> Result<Plan, StageError> {
-        let mut outputs = BTreeMap::new();
-        let mut plan = Plan { stages: Vec::new(), upstream: self.stale_upstream()? };
+        Ok(Plan { stages: self.planned()?, upstream: self.stale_upstream()? })
+    }
+
+    fn planned(&self) -> Result<Vec<PlannedStage>, StageError> {
+        let (mut stages, mut outputs) = (Vec::new(), BTreeMap::new());
         for stage in &self.pipeline.stages {
             let planned = if self.selected.contains(stage.name.as_str()) {
                 self.plan_selected(stage, &mut outputs)?
@@ -48,9 +52,9 @@ impl Preview<'_> {
                 outputs.insert(stage.name.as_str(), self.outputs_as_they_are(stage)?);
                 (State::Skipped, Some(format!("left out by `{}`", self.selection.arguments())))
             };
-            plan.stages.push(PlannedStage { stage: stage.name.clone(), state: planned.0, reason: planned.1 });
+            stages.push(PlannedStage { stage: stage.name.clone(), state: planned.0, reason: planned.1 });
         }
-        Ok(plan)
+        Ok(stages)
     }
 
     /// A line for every stage that the selection leaves out, whose outputs it uses, and that is not fresh.
@@ -58,27 +62,38 @@ impl Preview<'_> {
     /// # Errors
     /// Where something cannot be read.
     pub fn stale_upstream(&self) -> Result<Vec<String>, StageError> {
-        if self.selected.len() == self.pipeline.stages.len() {
-            return Ok(Vec::new());
-        }
-        let mut needed = BTreeSet::new();
-        for name in self.selected {
-            needed.extend(graph::upstream(self.pipeline, name));
-        }
+        let needed = graph::upstream_of_all(self.pipeline, self.selected.clone());
+        let left_out = |stage: &&PipelineStage| {
+            needed.contains(stage.name.as_str()) && !self.selected.contains(stage.name.as_str())
+        };
+        let left_out: Vec<_> = self.pipeline.stages.iter().filter(left_out).collect();
+        let overtaken = self.overtaken(&left_out)?;
         let mut lines = Vec::new();
-        for stage in &self.pipeline.stages {
-            let name = stage.name.as_str();
-            if needed.contains(name)
-                && !self.selected.contains(name)
-                && let Some(reason) = self.staleness(stage)?
-            {
-                lines.push(format!("`{name}` ({reason})"));
-            }
+        for stage in left_out {
+            let reason = self.staleness(stage)?.or_else(|| overtaken.get(stage.name.as_str()).cloned());
+            lines.extend(reason.map(|reason| format!("`{}` ({reason})", stage.name)));
         }
         Ok(lines)
     }
 
-    fn plan_selected<'p>(
+    /// Of stages that are left out between selected ones, those that the run itself will make stale, with the reason.
+    fn overtaken<'p>(&self, left_out: &[&'p PipelineStage]) -> Result<BTreeMap<&'p str, String>, StageError> {
+        let after = graph::downstream_of_all(self.pipeline, self.selected.clone());
+        let between: Vec<_> = left_out.iter().filter(|stage| after.contains(stage.name.as_str())).collect();
+        if between.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let is_worked_on = |stage: &PlannedStage| matches!(stage.state, State::Stale | State::Pending);
+        let worked_on: Vec<_> = self.planned()?.into_iter().filter(is_worked_on).collect();
+        let reason = |stage: &&&'p PipelineStage| {
+            let needs = graph::upstream(self.pipeline, &stage.name);
+            let first = worked_on.iter().find(|other| needs.contains(other.stage.as_str()))?;
+            Some((stage.name.as_str(), format!("`{}` is run without it", first.stage)))
+        };
+        Ok(between.iter().filter_map(reason).collect())
+    }
+
+    pub(super) fn plan_selected<'p>(
         &self,
         stage: &'p PipelineStage,
         outputs: &mut BTreeMap<&'p str, Outputs>,
@@ -139,7 +154,7 @@ impl Preview<'_> {
     }
 
     /// The outputs of a stage that is left out: what is at their places, else what was last known to belong there.
-    fn outputs_as_they_are(&self, stage: &PipelineStage) -> Result<Outputs, StageError> {
+    pub(super) fn outputs_as_they_are(&self, stage: &PipelineStage) -> Result<Outputs, StageError> {
         let last = self.judge.store.current(&stage.name)?;
         let present = self.judge.present(stage)?;
         let known = present.into_iter().filter_map(|(output, digest)| {

@@ -26,6 +26,8 @@ struct State {
     width: usize,
     /// Remarks of stages that are not finished yet.
     notes: BTreeMap<String, Vec<Note>>,
+    /// Why the stages that are not finished yet were run.
+    reasons: BTreeMap<String, String>,
     /// The warning that the data are simulated, once it was given.
     simulated: Option<String>,
     /// Where a reader looks first after a run that went well.
@@ -36,8 +38,8 @@ impl Console {
     /// Writes to `out`.
     pub fn new(look: Look, out: impl Write + Send + 'static) -> Self {
         let live = look.is_live.then(Live::default);
-        let (width, notes) = (format::NAME, BTreeMap::new());
-        let state = State { out: Box::new(out), live, width, notes, simulated: None, report: None };
+        let (width, notes, reasons) = (format::NAME, BTreeMap::new(), BTreeMap::new());
+        let state = State { out: Box::new(out), live, width, notes, reasons, simulated: None, report: None };
         Self { look, state: Mutex::new(state) }
     }
 
@@ -88,6 +90,11 @@ impl Console {
         }
         if self.says(Detail::Normal) {
             state.print(&format::stage_line(stage, state.width, self.look.paint));
+            // The line of a stage that failed says why it failed.
+            let reason = state.reasons.remove(&stage.stage).filter(|_| stage.outcome == Outcome::Failed);
+            if let Some(reason) = reason {
+                state.print(&format::aside(&format!("run because: {reason}"), self.look.paint));
+            }
         }
         if self.says(Detail::Verbose) {
             let lines = format::output_lines(stage, self.look.paint);
@@ -145,9 +152,10 @@ impl EventSink for Console {
                 state.print(&format!("waiting for another run of this project ({holder}{since})"));
             }
             Event::RunStarted { stages } => state.width = format::name_width(stages.iter().map(String::as_str)),
-            Event::StageStarted { stage } => {
+            Event::StageStarted { stage, reason } => {
                 let width = state.width;
                 state.live.iter_mut().for_each(|live| live.begin(&stage, width));
+                state.reasons.insert(stage, reason);
             }
             Event::Progress { stage, done, total } => {
                 let width = state.width;
@@ -256,6 +264,16 @@ mod tests {
         assert!(!told(Detail::Normal, events()).contains("dates are ISO"));
         assert!(told(Detail::Normal, events()).contains("warning: odd"));
         assert!(told(Detail::Verbose, events()).contains("dates are ISO"));
+    }
+
+    #[test]
+    fn a_stage_that_failed_says_also_why_it_was_run() {
+        let started =
+            |stage: &str| Event::StageStarted { stage: stage.to_owned(), reason: "param `k`: 4 → 5".to_owned() };
+        let events = vec![started("a"), finished("a", Outcome::Failed), started("b"), finished("b", Outcome::Ran)];
+        let text = told(Detail::Normal, events);
+        let lines: Vec<_> = text.lines().map(str::trim_start).collect();
+        assert_eq!((lines.len(), lines[1]), (3, "run because: param `k`: 4 → 5"), "{text}");
     }
 
     #[test]

@@ -52,6 +52,11 @@ pub fn output_lines(stage: &StageFinished, paint: Paint) -> Vec<String> {
     stage.outputs.iter().map(line).collect()
 }
 
+/// Something that belongs to the line above.
+pub fn aside(text: &str, paint: Paint) -> String {
+    paint.tone(Tone::Calm, &indented(text))
+}
+
 /// A line that a program of a stage said.
 pub fn said_line(stage: &str, line: &str, paint: Paint) -> String {
     format!("{} {line}", paint.tone(Tone::Calm, &format!("{stage:>OUTCOME$} |")))
@@ -114,11 +119,16 @@ pub fn closing_line(run: &RunFinished, paint: Paint) -> Option<String> {
 pub fn plan_lines(plan: &Plan, paint: Paint) -> Vec<String> {
     let width = name_width(plan.stages.iter().map(|stage| stage.stage.as_str()));
     let line = |stage: &crate::plan::PlannedStage| {
-        let state = paint.tone(state_tone(stage.state), &format!("{:>OUTCOME$}", stage.state.as_str()));
+        let state = state_word(stage.state, paint);
         let reason = stage.reason.as_deref().unwrap_or_default();
         format!("{state}  {}  {reason}", pad(&stage.stage, width)).trim_end().to_owned()
     };
     plan.stages.iter().map(line).collect()
+}
+
+/// The word for a state, as wide as the column of states.
+pub fn state_word(state: State, paint: Paint) -> String {
+    paint.tone(state_tone(state), &format!("{:>OUTCOME$}", state.as_str()))
 }
 
 fn tone(outcome: Outcome) -> Tone {

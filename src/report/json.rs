@@ -73,7 +73,9 @@ fn small(event: &Event) -> Option<Value> {
     Some(match event {
         Event::Waiting { pid, since } => json!({ "event": "waiting", "pid": pid, "since": since }),
         Event::RunStarted { stages } => json!({ "event": "run_started", "stages": stages }),
-        Event::StageStarted { stage } => json!({ "event": "stage_started", "stage": stage }),
+        Event::StageStarted { stage, reason } => {
+            json!({ "event": "stage_started", "stage": stage, "reason": reason })
+        }
         Event::Noted { stage, note } => {
             json!({ "event": "note", "stage": stage, "level": note.level, "text": note.text })
         }

@@ -1,7 +1,7 @@
 //! What people and programs are told of a run: events in, text out.
 //!
-//! For: the lines of a terminal or a log ([`Console`]), JSON lines ([`Json`]), and a bar for work that is no run
-//! ([`Task`]). Not for: deciding anything; errors that end a command are the printer's. Called by: `cli`.
+//! For: the lines of a terminal or a log ([`Console`]), JSON lines ([`Json`]), the times of a run ([`Timeline`]), and a
+//! bar for work that is no run ([`Task`]). Not for: deciding anything; errors that end a command are the printer's. Called by: `cli`.
 
 mod console;
 pub mod format;
@@ -9,6 +9,7 @@ mod json;
 mod live;
 mod paint;
 mod task;
+mod timeline;
 
 use std::io::IsTerminal;
 
@@ -16,6 +17,7 @@ pub use console::Console;
 pub use json::Json;
 pub use paint::{Paint, Tone};
 pub use task::Task;
+pub use timeline::Timeline;
 
 /// How much is said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]

@@ -129,8 +129,10 @@ fn refusal(bytes: &[u8]) -> Option<usize> {
     }
     let from = bytes.len().saturating_sub(LONGEST);
     let begin = from + bytes[from..].windows(BEGIN.len()).rposition(|window| window == BEGIN)?;
-    let is_bodiless = bytes[begin..].windows(BODILESS.len()).any(|window| window == BODILESS);
-    is_bodiless.then_some(begin)
+    let head = &bytes[begin..];
+    let has = |bytes: &[u8], wanted: &[u8]| bytes.windows(wanted.len()).any(|window| window == wanted);
+    let is_last = !has(&head[..head.len() - 1], END);
+    (is_last && has(head, BODILESS)).then_some(begin)
 }
 
 #[cfg(test)]

@@ -38,7 +38,8 @@ pub(super) fn check(
     let directory = file.parent().unwrap_or(Path::new("/"));
     let known: Vec<Known<'_>> = raw.stages.iter().map(|stage| know(stage, kinds)).collect::<Result<_, _>>()?;
     profiles(raw, &known)?;
-    let graph = Graph { stages: &known, kinds };
+    let by_name = known.iter().map(|known| (known.raw.name.as_str(), known)).collect();
+    let graph = Graph { stages: &known, by_name, kinds };
     let capacity = raw.resources.as_ref().map(resources::capacity).transpose()?.unwrap_or_default();
     let mut stages = Vec::new();
     for stage in &known {
@@ -51,6 +52,7 @@ pub(super) fn check(
             inputs: graph.inputs(stage)?,
             outputs: outputs::paths(stage, directory, file)?,
             params,
+            tags: stage.raw.tags.clone(),
             terms: Terms { resources, ..stage.raw.terms.clone() },
         });
     }
@@ -102,6 +104,7 @@ fn profiles(raw: &Raw, known: &[Known<'_>]) -> Result<(), Refused> {
 
 struct Graph<'a> {
     stages: &'a [Known<'a>],
+    by_name: BTreeMap<&'a str, &'a Known<'a>>,
     kinds: &'a [&'static dyn Stage],
 }
 
@@ -129,8 +132,7 @@ impl Graph<'_> {
         let Some((name, output)) = reference.trim().split_once('.') else {
             return Err(Refusal::Reference { text: reference.to_owned() }.at(place));
         };
-        let found = self.stages.iter().find(|stage| stage.raw.name == name);
-        let Some(upstream) = found else {
+        let Some(upstream) = self.by_name.get(name) else {
             return Err(match written {
                 Some(_) => Refusal::unknown("stage", name, self.stages.iter().map(|known| known.raw.name.as_str())),
                 None => self.unconnected(stage, port, name, output),

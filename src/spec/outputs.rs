@@ -75,13 +75,11 @@ fn inside(written: &str, node: &Node, directory: &Path, file: &Path) -> Result<P
 
 /// Whether the deepest folder of `path` that exists lies in `directory` once every link is followed.
 fn stays_inside(directory: &Path, path: &Path) -> bool {
-    let Ok(root) = directory.canonicalize() else { return true };
     let parent = path.parent().unwrap_or(Path::new(""));
-    let existing = parent.ancestors().find_map(|ancestor| {
-        let ancestor = directory.join(ancestor);
-        ancestor.symlink_metadata().is_ok().then(|| ancestor.canonicalize())
-    });
-    existing.is_none_or(|real| real.is_ok_and(|real| real.starts_with(&root)))
+    let existing = parent.ancestors().find(|ancestor| directory.join(ancestor).symlink_metadata().is_ok());
+    let Some(existing) = existing.filter(|existing| *existing != Path::new("")) else { return true };
+    let Ok(root) = directory.canonicalize() else { return true };
+    directory.join(existing).canonicalize().is_ok_and(|real| real.starts_with(&root))
 }
 
 /// Refuses outputs that are written twice, inside each other, or over a source.

@@ -21,7 +21,7 @@ use crate::program::promise::Promise;
 use crate::program::{Command, Program, Variable, is_reserved};
 
 /// The keys of a stage that runs a program.
-pub(super) const KEYS: [&str; 12] = [
+pub(super) const KEYS: [&str; 13] = [
     "run",
     "foreach",
     "matrix",
@@ -34,6 +34,7 @@ pub(super) const KEYS: [&str; 12] = [
     "timeout",
     "retries",
     "resources",
+    "tags",
 ];
 /// What stands for all of several stages, behind the name of the one that was written.
 const ALL: &str = "@*";

@@ -39,6 +39,8 @@ pub struct PipelineStage {
     pub outputs: BTreeMap<String, PathBuf>,
     /// Its checked params.
     pub params: CheckedParams,
+    /// Words by which it can be selected; they determine nothing.
+    pub tags: BTreeSet<String>,
     /// On what terms it runs; nothing of this determines a result.
     pub terms: Terms,
 }

@@ -3,6 +3,7 @@
 //! For: from [`Node`] to [`Raw`], with unknown keys refused. Not for: variables, overlays, or whether a name means
 //! anything. Called by: [`super::read`].
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::error::{Refusal, Refused};
@@ -12,7 +13,7 @@ use super::pipeline::Terms;
 use crate::program::Program;
 
 const TOP: [&str; 5] = ["name", "vars", "resources", "profiles", "stages"];
-const STAGE: [&str; 8] = ["uses", "run", "foreach", "matrix", "inputs", "params", "outputs", "resources"];
+const STAGE: [&str; 9] = ["uses", "run", "foreach", "matrix", "inputs", "params", "outputs", "resources", "tags"];
 pub(super) const MAX_NAME: usize = 64;
 
 /// A pipeline as written.
@@ -56,6 +57,7 @@ pub(super) struct RawStage {
     pub(super) inputs: Vec<Entry>,
     pub(super) params: Vec<Entry>,
     pub(super) outputs: Vec<Entry>,
+    pub(super) tags: BTreeSet<String>,
 }
 
 impl Raw {
@@ -141,8 +143,27 @@ impl RawStage {
             inputs: ports("inputs")?,
             params,
             outputs: ports("outputs")?,
+            tags: find(entries, "tags").map_or(Ok(BTreeSet::new()), |entry| tags(&entry.value, &what))?,
         })
     }
+}
+
+/// One tag, or a list of them.
+fn tags(node: &Node, what: &str) -> Result<BTreeSet<String>, Refused> {
+    let nodes = match &node.content {
+        Content::List(nodes) => nodes.as_slice(),
+        _ if node.is_null() => &[],
+        _ => std::slice::from_ref(node),
+    };
+    let tag = |node: &Node| {
+        let tag = text(node, || format!("a tag of {what}"))?;
+        if is_plain(tag) {
+            Ok(tag.to_owned())
+        } else {
+            Err(Refusal::Name { name: tag.to_owned(), what: "a tag" }.at(node.place))
+        }
+    };
+    nodes.iter().map(tag).collect()
 }
 
 /// The entries of a node that must be a mapping.

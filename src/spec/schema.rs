@@ -13,6 +13,7 @@ const DIALECT: &str = "https://json-schema.org/draft/2020-12/schema";
 /// JSON Schema of a pipeline file whose stages are of the kinds `stages`. Self-contained.
 pub fn schema(stages: &[&'static dyn Stage]) -> Value {
     let mut definitions = Map::new();
+    definitions.insert("tag".to_owned(), json!({ "type": "string", "pattern": "^[a-z][a-z0-9_-]{0,63}$" }));
     for kind in stages {
         let mut params = kind.params_schema();
         hoist(kind.name(), &mut params, &mut definitions);
@@ -111,7 +112,16 @@ fn stage(kind: &dyn Stage) -> Value {
             "resources": resources(),
             "foreach": foreach(),
             "matrix": matrix(),
+            "tags": tags(),
         },
+    })
+}
+
+fn tags() -> Value {
+    let tag = reference("tag");
+    json!({
+        "anyOf": [tag, { "type": "array", "items": tag }, { "type": "null" }],
+        "description": "Words by which `segpipe run tag:WORD` selects the stage; they determine nothing.",
     })
 }
 
@@ -143,6 +153,7 @@ fn own() -> Value {
             },
             "deps": list("Files and patterns in the project that its results depend on: scripts, modules, settings. The first file that `run` names counts without being listed."),
             "env": any_of(texts.clone(), "Variables of the environment that its results depend on: a list of names, or `NAME: value`."),
+            "tags": tags(),
             "secret_env": list("Variables that it is given and that are neither kept, nor shown, nor make it stale."),
             "timeout": time("How long it may take: `30s`, `5m`, `1.5h`."),
             "retries": {

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use segpipe_stages::contract::Note;
 use serde::de::DeserializeOwned;
@@ -97,6 +98,16 @@ impl Store {
             return Ok(());
         }
         self.write_sealed(&path, &current, "current.written")
+    }
+
+    /// When the record of a fingerprint was written; none where that is not known.
+    pub fn recorded_at(&self, fingerprint: Digest) -> Option<SystemTime> {
+        self.record_path(fingerprint).metadata().ok()?.modified().ok()
+    }
+
+    /// Since when `stage`'s outputs are those of the result they were last brought to.
+    pub fn current_since(&self, stage: &str) -> Option<SystemTime> {
+        self.current_path(stage).metadata().ok()?.modified().ok()
     }
 
     fn record_path(&self, fingerprint: Digest) -> PathBuf {

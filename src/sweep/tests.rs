@@ -1,6 +1,6 @@
 //! Sweeps merged and ranked.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use segpipe_stages::contract::{CheckedParams, FinishedRun, RunStatus};
 use segpipe_stages::track::Record;
@@ -21,6 +21,7 @@ fn stage(name: &str, from: Option<&str>, value: u64) -> PipelineStage {
         inputs: from.map(reference).into_iter().collect(),
         outputs: BTreeMap::new(),
         params,
+        tags: BTreeSet::new(),
         terms: Terms::default(),
     }
 }

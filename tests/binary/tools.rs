@@ -1,5 +1,7 @@
 //! The commands beside `run`.
 
+use std::collections::BTreeSet;
+
 use arrow_array::{Float64Array, Int64Array, StringArray};
 use segpipe_stages::customers::Customers;
 use segpipe_stages::schema;
@@ -39,12 +41,135 @@ fn status_gives_one_object_with_each_stages_state_and_reason() {
 #[test]
 fn graph_draws_every_stage_in_every_format() {
     let project = Project::new();
-    for (format, opening) in [("text", "load"), ("mermaid", "flowchart"), ("dot", "digraph")] {
-        let graph = project.call_well(&["graph", "--format", format]);
+    for (format, opening) in
+        [("text", "load"), ("mermaid", "flowchart"), ("dot", "digraph"), ("html", "<!DOCTYPE html>")]
+    {
+        let graph = project.call_well(&["graph", "--format", format, "--bare"]);
         assert!(graph.starts_with(opening), "{graph}");
         assert!(STAGES.iter().all(|stage| graph.contains(stage)), "{graph}");
+        assert!(!graph.contains("stale<") && !graph.contains("pending\n"), "{graph}");
     }
     assert!(project.call_well(&["graph"]).contains("rfm.customers"));
+}
+
+#[test]
+fn graph_marks_what_is_fresh_and_what_is_not() {
+    let project = Project::finished();
+    let graph = |format: &str| project.call_well(&["graph", "--format", format, "--set", "train.k=5"]);
+    let text = graph("text");
+    assert!(
+        text.contains("fresh  rfm") && text.contains("stale  train") && text.contains("pending  evaluate"),
+        "{text}"
+    );
+    assert!(graph("mermaid").contains("train<br/>stale\"]:::stale"));
+    assert!(graph("dot").contains("\"train\" [label=\"train\\nstale\", style=filled"));
+    let page = graph("html");
+    assert!(page.contains("train: stale, param `k`: 4 → 5") && page.contains("9 stages: 4 fresh, 1 stale, 4 pending"));
+    assert!(
+        !page.contains("http://www.w3.org/1999") && !page.contains("<script") && !page.contains("https:"),
+        "{page}"
+    );
+}
+
+#[test]
+fn a_graph_is_drawn_without_marks_where_the_source_is_missing_for_good() {
+    let project = Project::new();
+    std::fs::remove_file(project.path("data/shop.csv")).unwrap();
+    let graph = project.call(&["graph"]);
+    assert_eq!(graph.code, 0, "{graph:?}");
+    assert!(graph.out.starts_with("load"), "{graph:?}");
+    assert!(graph.errors.contains("warning: which stages are up to date is not known"), "{graph:?}");
+}
+
+#[test]
+fn explain_tells_of_a_hit_what_was_compared_with_what_and_since_when() {
+    let project = Project::finished();
+    let text = project.call_well(&["explain", "train"]);
+    let lines: Vec<&str> = text.lines().map(str::trim).collect();
+    assert_eq!(lines[0], "train: fresh", "{text}");
+    assert!(lines.iter().any(|line| line.starts_with("last result  ")), "{text}");
+    assert!(lines.iter().any(|line| line.starts_with("at its place") && line.contains("since 2")), "{text}");
+    assert!(lines.iter().any(|line| line.starts_with("compared") && line.ends_with("facts, all equal")), "{text}");
+    assert!(lines.contains(&"outputs       5 outputs at their places as recorded"), "{text}");
+    assert!(lines.contains(&"param k 4") && lines.iter().any(|line| line.starts_with("input customers ")), "{text}");
+    let object: Value = serde_json::from_str(&project.call_well(&["explain", "train", "--json"])).unwrap();
+    assert_eq!((&object["state"], &object["reason"]), (&"fresh".into(), &Value::Null));
+    assert_eq!(object["fingerprint"], object["last"]["fingerprint"]);
+    assert_eq!(object["document"], object["last"]["document"]);
+    assert_eq!(object["differences"], Value::Array(Vec::new()));
+    assert!(object["outputs"].as_array().unwrap().iter().all(|output| output["present"] == output["recorded"]));
+}
+
+#[test]
+fn explain_sets_what_changed_beside_what_was_there() {
+    let project = Project::finished();
+    let text = project.call_well(&["explain", "train", "--set", "train.k=5"]);
+    assert!(text.starts_with("train: stale, param `k`: 4 → 5\n"), "{text}");
+    assert!(text.contains("\n- param k 4\n+ param k 5\n"), "{text}");
+    let text = project.call_well(&["explain", "evaluate", "--set", "train.k=5"]);
+    assert!(text.starts_with("evaluate: pending, waits for `train`\n"), "{text}");
+    assert!(text.contains("all equal, with the inputs that are there now"), "{text}");
+    std::fs::write(project.path("artifacts/rfm/customers.parquet"), "mine").unwrap();
+    let text = project.call_well(&["explain", "rfm"]);
+    assert!(text.starts_with("rfm: restore, output `customers` was edited\n"), "{text}");
+    assert!(text.contains("`artifacts/rfm/customers.parquet` was edited"), "{text}");
+}
+
+#[test]
+fn explain_of_what_never_ran_and_of_what_does_not_exist() {
+    let project = Project::new();
+    let text = project.call_well(&["explain", "load"]);
+    assert!(text.starts_with("load: stale, never run here\n") && text.contains("none here"), "{text}");
+    assert!(project.call_well(&["explain", "train"]).starts_with("train: pending, waits for"));
+    let errors = project.fail(2, &["explain", "trian"]);
+    assert!(errors.contains("there is no stage `trian`") && errors.contains("did you mean `train`?"), "{errors}");
+    assert!(!project.path("artifacts").exists());
+}
+
+#[test]
+fn a_trace_is_written_of_runs_that_end_well_and_badly() {
+    let project = Project::new();
+    project.run_well(&["--trace", "run.json"]);
+    let trace: Value = serde_json::from_str(&project.read("run.json")).unwrap();
+    let events = trace["traceEvents"].as_array().unwrap();
+    let named = |name: &str| events.iter().filter(|event| event["ph"] == "X" && event["name"] == name).count();
+    assert_eq!(STAGES.map(named), [1; 9]);
+    assert_eq!(named("execute"), 9);
+    let ran = project.run(&["--set", "train.k=700", "--trace", "run.html"]);
+    assert_ne!(ran.said.code, 0);
+    let page = project.read("run.html");
+    assert!(page.starts_with("<!DOCTYPE html>") && page.contains("failed") && page.contains("param `k`: 4 → 700"));
+    let ran = project.run(&["--trace", "nowhere/run.json"]);
+    assert_eq!(ran.said.code, 4);
+    assert!(ran.said.errors.contains("cannot write `nowhere/run.json`"), "{}", ran.said.errors);
+}
+
+#[test]
+fn stages_are_selected_by_expressions_and_tags() {
+    let project = Project::finished();
+    project.edit("  track:\n", "  track:\n    tags: [weekly]\n");
+    let ran = |arguments: &[&str]| {
+        let ran = project.run_well(&[arguments, &["--force"]].concat());
+        let ran = ran
+            .finished()
+            .filter(|event| event["outcome"] == "ran")
+            .map(|event| event["stage"].as_str().unwrap().to_owned());
+        ran.collect::<BTreeSet<String>>().into_iter().collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(ran(&["+rfm"]), "load preprocess rfm validate");
+    assert_eq!(ran(&["visualize+", "load"]), "deploy load track visualize");
+    assert_eq!(ran(&["tag:weekly", "*rocess"]), "preprocess track");
+    assert_eq!(
+        project.run_well(&[]).finished().filter(|event| event["outcome"] == "cached").count(),
+        9,
+        "a tag is no fact"
+    );
+    let errors = project.run(&["tag:wekly"]).said.errors;
+    assert!(errors.contains("no stage has the tag `wekly`") && errors.contains("did you mean `weekly`?"), "{errors}");
+    project.edit("    tags: [weekly]\n", "");
+    let ran = project.run(&["train", "--strict", "--set", "rfm.snapshot=2030-01-01"]);
+    assert_eq!(ran.said.code, 1, "{}", ran.said.errors);
+    assert!(ran.said.errors.contains("`rfm` (param `snapshot`"), "{}", ran.said.errors);
 }
 
 #[test]
@@ -88,7 +213,7 @@ fn completions_are_printed_for_the_usual_shells() {
 #[test]
 fn help_has_examples_and_usage_errors_end_with_2() {
     let project = Project::empty();
-    for command in ["run", "status", "graph", "init", "export", "predict", "simulate"] {
+    for command in ["run", "status", "explain", "graph", "init", "export", "predict", "simulate"] {
         let help = project.call_well(&[command, "--help"]);
         assert!(help.contains("Examples:\n  segpipe"), "{help}");
     }

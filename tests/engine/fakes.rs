@@ -4,7 +4,7 @@
 //! file from that number. Each counts how often it ran, and a test may put work of its own in front.
 #![expect(clippy::unwrap_used, reason = "a fake that cannot do its work fails the test")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -166,6 +166,7 @@ pub(crate) struct Project {
 }
 
 /// A run that took place, with what it said.
+#[derive(Debug)]
 pub(crate) struct Ran {
     pub(crate) report: RunReport,
     pub(crate) events: Vec<Event>,
@@ -231,6 +232,7 @@ impl Project {
             inputs: fake.inputs.iter().map(reference).collect(),
             outputs: fake.outputs.iter().map(place).collect(),
             params,
+            tags: if fake.name == "load" { BTreeSet::new() } else { ["light".to_owned()].into() },
             terms: Terms::default(),
         }
     }
@@ -283,7 +285,12 @@ impl Project {
 
     pub(crate) fn select(&mut self, from: Option<&str>, to: Option<&str>, only: Option<&str>) {
         let own = |name: Option<&str>| name.map(String::from);
-        self.options.selection = Selection { from: own(from), to: own(to), only: own(only) };
+        self.options.selection = Selection { from: own(from), to: own(to), only: own(only), ..Selection::default() };
+    }
+
+    pub(crate) fn select_by(&mut self, expressions: &[&str]) {
+        let expressions = expressions.iter().map(|expression| (*expression).to_owned()).collect();
+        self.options.selection = Selection { expressions, ..Selection::default() };
     }
 
     pub(crate) fn plan(&self) -> Plan {

@@ -123,3 +123,82 @@ fn an_unknown_stage_is_refused_with_the_nearest_name() {
     let error = project.try_run().map(|_| ()).unwrap_err();
     assert_eq!((error.exit_code(), error.hint().as_deref()), (2, Some("did you mean `count`?")));
 }
+
+#[test]
+fn expressions_select_by_name_pattern_and_tag_with_what_they_need_or_what_needs_them() {
+    for (expressions, expected) in [
+        (&["count"][..], "count"),
+        (&["+count"], "load count"),
+        (&["count+"], "count draw"),
+        (&["+count+"], "load count draw"),
+        (&["load", "draw"], "load draw"),
+        (&["c*"], "count"),
+        (&["[dl]*"], "load draw"),
+        (&["{load,count}"], "load count"),
+        (&["*oun?+"], "count draw"),
+        (&["tag:light"], "count draw"),
+        (&["tag:l*", "load"], "load count draw"),
+        (&["+tag:light"], "load count draw"),
+    ] {
+        let mut project = Project::new();
+        project.run();
+        project.select_by(expressions);
+        project.options.is_forced = true;
+        let ran = project.run();
+        let names: Vec<_> =
+            ran.stages().into_iter().filter(|stage| ran.has_run(&stage.stage)).map(|s| s.stage).collect();
+        assert_eq!(names.join(" "), expected, "{expressions:?}");
+    }
+}
+
+#[test]
+fn an_expression_that_means_no_stage_is_refused_with_the_nearest_name() {
+    let mut project = Project::new();
+    for (expression, message, hint) in [
+        ("+cuont", "there is no stage `cuont` in this pipeline", Some("did you mean `count`?")),
+        ("tag:ligt", "no stage has the tag `ligt`", Some("did you mean `light`?")),
+        ("seg*", "no stage of this pipeline matches `seg*`", Some("`segpipe graph` lists the stages")),
+        ("a[", "`a[` is no pattern: unclosed character class; missing ']'", None),
+        ("", "`` is no pattern: it names nothing", None),
+        ("+", "`+` is no pattern: it names nothing", None),
+        ("tag:+", "`tag:+` is no pattern: it names nothing", None),
+    ] {
+        project.select_by(&["load", expression]);
+        let error = project.try_run().unwrap_err();
+        assert_eq!((error.to_string().as_str(), error.hint().as_deref()), (message, hint), "{expression}");
+        assert_eq!(error.exit_code(), 2);
+    }
+}
+
+#[test]
+fn a_stage_left_out_between_selected_ones_is_told_of_where_the_run_overtakes_it() {
+    let mut project = Project::new();
+    project.run();
+    project.select_by(&["load", "draw"]);
+    let expected = "used as it is although not up to date: `count` (`load` is run without it)";
+    let is_told = |notes: Vec<String>| notes.iter().any(|note| note == expected);
+    assert!(!is_told(project.run().notes()));
+    project.write_source("one\n");
+    let ran = project.run();
+    let outcomes: Vec<_> = ["load", "count", "draw"].map(|name| ran.stage(name).outcome.as_str()).into();
+    assert_eq!(outcomes, ["ran", "skipped", "cached"]);
+    assert!(is_told(ran.notes()), "{:?}", ran.notes());
+}
+
+#[test]
+fn strict_does_not_begin_with_upstream_that_is_stale_or_edited() {
+    let mut project = Project::new();
+    project.run();
+    project.options.is_strict = true;
+    project.select_by(&["draw"]);
+    assert_eq!(project.run_well(), "load:skipped count:skipped draw:cached");
+    fs::write(project.path("artifacts/count/number.parquet"), "7").unwrap();
+    let error = project.try_run().unwrap_err();
+    assert_eq!(error.to_string(), "left out by `draw`, and not up to date: `count` (output `number` was edited)");
+    assert_eq!((error.exit_code(), error.hint().is_some()), (1, true));
+    assert_eq!(project.read("artifacts/count/number.parquet"), "7");
+    project.k = 6;
+    assert!(project.try_run().unwrap_err().to_string().contains("`count` (param `k`:"));
+    project.options.is_strict = false;
+    assert_eq!(project.run().outcomes(), "load:skipped count:skipped draw:ran");
+}

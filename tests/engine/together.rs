@@ -30,7 +30,7 @@ fn what_a_stage_computed_is_read_while_it_is_put_at_its_place_and_told_in_order_
     let ran = project.run();
     assert_eq!(ran.outcomes(), "load:ran count:ran draw:ran");
     let position = |wanted: fn(&Event) -> bool| ran.events.iter().position(wanted).unwrap();
-    let begun = position(|event| matches!(event, Event::StageStarted { stage } if stage == "count"));
+    let begun = position(|event| matches!(event, Event::StageStarted { stage, .. } if stage == "count"));
     let placed = position(|event| matches!(event, Event::StageFinished(finished) if finished.stage == "load"));
     assert!(begun < placed, "{:?}", ran.events);
     assert_eq!(project.read("artifacts/count/number.parquet"), "16000000");

@@ -283,9 +283,10 @@ fn heads_that_are_too_large_are_refused_with_a_reason() {
     let wide = format!("GET /ping HTTP/1.1\r\nhost: a\r\na: {}\r\n\r\n", "b".repeat(1_000_000));
     let many = format!("GET /ping HTTP/1.1\r\nhost: a\r\n{}\r\n", "a: b\r\n".repeat(500));
     let endless = "a".repeat(200_000);
-    for bytes in [long, wide, many] {
+    for (bytes, expected) in [(long, [414, 431]), (wide, [431; 2]), (many, [431; 2])] {
         let (status, error) = refusal(&service, bytes.as_bytes());
-        assert_eq!((status, error["code"].as_str()), (431, Some("head_too_large")), "{error}");
+        assert!(expected.contains(&status), "{status}: {error}");
+        assert_eq!(error["code"], "head_too_large", "{error}");
     }
     let (status, _) = refusal(&service, endless.as_bytes());
     assert!((400..500).contains(&status));

@@ -112,3 +112,25 @@ fn the_schema_describes_every_kind_and_refers_only_to_what_it_defines() {
     assert!(references.iter().all(|name| definitions.contains_key(*name)), "{references:?}");
     assert_eq!(text.matches("$schema").count(), 1);
 }
+
+#[test]
+fn tags_are_one_word_or_a_list_and_change_nothing_else() {
+    let plain = checked(SHORT, None, &[]);
+    let tagged = SHORT.replace("  rfm:\n  train:\n", "  rfm: {tags: weekly}\n  train: {tags: [slow, weekly, slow]}\n");
+    let tagged = checked(&tagged, None, &[]);
+    let tags = |stage: &str| tagged.stage(stage).unwrap().tags.iter().map(String::as_str).collect::<Vec<_>>();
+    assert_eq!((tags("rfm"), tags("train"), tags("load")), (vec!["weekly"], vec!["slow", "weekly"], vec![]));
+    let stages = |pipeline: &Pipeline| facts(pipeline)["stages"].clone();
+    assert_eq!(stages(&tagged), stages(&plain));
+    let own = checked(&format!("{SHORT}  own: {{run: \"true\", outputs: [x.txt], tags: nightly}}\n"), None, &[]);
+    assert!(own.stage("own").unwrap().tags.contains("nightly"));
+}
+
+#[test]
+fn a_tag_that_cannot_be_selected_is_refused_at_its_place() {
+    let with = |tags: &str| refusal(SHORT.replace("  rfm:\n", &format!("  rfm: {{tags: {tags}}}\n")));
+    let refused = with("[weekly, \"tag:x\"]");
+    assert!(refused.starts_with("pipeline.yaml:3:24: `tag:x` cannot be the name of a tag"), "{refused}");
+    let refused = with("{a: b}");
+    assert!(refused.contains("a tag of stage `rfm` must be a text, not a mapping"), "{refused}");
+}
