@@ -171,8 +171,8 @@ fn describe(
             None => format!("input `{name}` is no longer there"),
         },
         ("source", _) => describe_source(old, new),
-        ("command", "stage") => format!("renamed: {} → {}", shown(old), shown(new)),
-        ("command", _) => format!("command: {} → {}", shown(old), shown(new)),
+        ("command", "stage") => format!("renamed: {} → {}", shown_text(old), shown_text(new)),
+        ("command", _) => format!("command: {} → {}", shown_text(old), shown_text(new)),
         ("env", _) => format!("environment variable `{name}` {}", changed(old, new)),
         ("output", _) => format!("output `{name}` is declared otherwise"),
         ("asset", _) => format!("embedded `{name}` changed"),
@@ -203,6 +203,13 @@ fn describe_source(old: Option<&&str>, new: Option<&&str>) -> String {
         (Some(old), None) => format!("source `{old}` is gone"),
         (None, None) => "sources changed".to_owned(),
     }
+}
+
+/// A text of JSON as it was written, without its escapes.
+fn shown_text(value: Option<&&str>) -> String {
+    let text = value.and_then(|value| serde_json::from_str::<String>(value).ok());
+    let line = text.as_ref().map(|text| text.trim().replace('\n', "⏎"));
+    line.as_ref().map_or_else(|| shown(value), |line| shown(Some(&line.as_str())))
 }
 
 fn shown(value: Option<&&str>) -> String {
