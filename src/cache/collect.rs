@@ -10,6 +10,7 @@ use super::census::Census;
 use crate::crash;
 use crate::digest::Digest;
 use crate::store::census::StoredRecord;
+use crate::store::records::Record;
 use crate::store::{Store, StoreError, files};
 
 /// What may go.
@@ -26,8 +27,8 @@ pub struct Policy {
 pub struct Pinned {
     /// Records of these fingerprints.
     pub fingerprints: BTreeSet<Digest>,
-    /// Outputs of these digests, and every record that has one of them.
-    pub outputs: BTreeSet<Digest>,
+    /// Outputs of stages, digest by name, with the records of exactly these.
+    pub results: Vec<BTreeMap<String, Digest>>,
 }
 
 /// What went, or would go.
@@ -65,6 +66,11 @@ pub fn collect(store: &Store, policy: &Policy, pinned: &Pinned, is_dry: bool) ->
     Ok(collected)
 }
 
+/// Whether these outputs, and perhaps others, are the record's.
+fn has(record: &Record, result: &BTreeMap<String, Digest>) -> bool {
+    result.iter().all(|(name, digest)| record.outputs.get(name).is_some_and(|output| output.digest == *digest))
+}
+
 /// Records before objects: a crash in between leaves objects without records, which the next collection finds.
 fn remove(store: &Store, collected: &Collected) -> Result<(), StoreError> {
     for path in &collected.records {
@@ -97,7 +103,7 @@ impl<'a> Selection<'a> {
     fn of(store: &'a Store, pinned: &Pinned) -> Result<Self, StoreError> {
         let (records, currents) = (store.records()?, store.currents()?);
         let mut census = Census::take(store)?;
-        let pins = census.needed_for(pinned.outputs.iter().copied())?;
+        let pins = census.needed_for(pinned.results.iter().flat_map(BTreeMap::values).copied())?;
         let (loose, dropped) = (Vec::new(), Vec::new());
         let mut selection = Self { census, loose, fixed: 0, dropped, users: BTreeMap::new(), bytes_left: 0 };
         selection.use_all(&pins);
@@ -109,7 +115,7 @@ impl<'a> Selection<'a> {
             let needed = selection.census.needed_by(record)?;
             let is_fixed = currents.contains(&record.fingerprint)
                 || pinned.fingerprints.contains(&record.fingerprint)
-                || record.outputs.values().any(|output| pinned.outputs.contains(&output.digest));
+                || pinned.results.iter().any(|result| has(record, result));
             selection.use_all(&needed);
             if is_fixed { selection.fixed += 1 } else { selection.loose.push((stored, needed)) }
         }

@@ -1,4 +1,6 @@
-use std::collections::BTreeSet;
+//! What is counted, verified and removed of stores that are laid by hand.
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, SystemTime};
@@ -86,6 +88,23 @@ fn at_most(bytes: u64) -> Policy {
     Policy { at_most: Some(bytes), ..Policy::default() }
 }
 
+/// What a lock names of a stage with these outputs.
+fn result(outputs: &[Digest]) -> BTreeMap<String, Digest> {
+    outputs.iter().enumerate().map(|(n, &digest)| (n.to_string(), digest)).collect()
+}
+
+#[test]
+fn a_record_that_shares_but_some_outputs_with_what_is_pinned_may_go() {
+    let project = Project::new();
+    let (shared, one, other) = (project.object("shared"), project.object("one"), project.object("other"));
+    let kept = project.result("a", &[shared, one], 99);
+    project.result("b", &[shared, other], 99);
+    let pinned = Pinned { results: vec![result(&[shared, one])], ..Pinned::default() };
+    let collected = project.collect(&at_most(0), &pinned);
+    assert_eq!((collected.objects, collected.records_left), (vec![other], 1));
+    assert!(project.store.record(kept).unwrap().is_some());
+}
+
 #[test]
 fn without_a_policy_only_what_no_record_leads_to_goes() {
     let project = Project::new();
@@ -132,7 +151,7 @@ fn what_is_current_or_pinned_stays_however_old_and_large_it_is() {
     let [first, second, third, fourth] = [("a", current), ("b", locked), ("c", named), ("d", nobodys)]
         .map(|(name, digest)| project.result(name, &[digest], 99));
     project.store.set_current("train", first).unwrap();
-    let pinned = Pinned { fingerprints: [third].into(), outputs: [locked].into() };
+    let pinned = Pinned { fingerprints: [third].into(), results: vec![result(&[locked])] };
     let policy = Policy { older_than: Some(DAY), at_most: Some(0) };
     let collected = project.collect(&policy, &pinned);
     assert_eq!((collected.records, collected.objects), (vec![project.record_path(fourth)], vec![nobodys]));
@@ -144,7 +163,7 @@ fn what_is_current_or_pinned_stays_however_old_and_large_it_is() {
 fn an_output_that_is_pinned_stays_without_any_record() {
     let project = Project::new();
     let folder = project.folder(&[("a.png", "picture")]);
-    let pinned = Pinned { outputs: [folder].into(), ..Pinned::default() };
+    let pinned = Pinned { results: vec![result(&[folder])], ..Pinned::default() };
     assert_eq!(project.collect(&Policy::default(), &pinned).objects, []);
     assert_eq!(project.collect(&Policy::default(), &Pinned::default()).objects.len(), 2);
 }

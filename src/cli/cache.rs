@@ -2,7 +2,7 @@
 //!
 //! For: what is said of the cache, and the exit code. Not for: looking at it or removing anything (`cache`).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use segpipe_stages::contract::Fault;
@@ -156,8 +156,7 @@ fn gc(around: &Surroundings, pipeline: &Pipeline, store: &Store, arguments: &Cac
 fn pinned(pipeline: &Pipeline, runs: &[String]) -> Result<Pinned, Failure> {
     let in_folder = Lock::read(&Lock::path(&pipeline.file)).map_err(of_store)?;
     let committed = Committed::read(&pipeline.file).map_err(of_store)?.map(|committed| committed.lock);
-    let locks = in_folder.iter().chain(&committed);
-    let outputs = locks.flat_map(|lock| lock.outputs().map(|(_, _, digest)| digest).collect::<Vec<_>>()).collect();
+    let results = in_folder.iter().chain(&committed).flat_map(results_of_lock).collect();
     let mut fingerprints = BTreeSet::new();
     if !runs.is_empty() {
         let history = runs::read(&Tracking::of(pipeline))?;
@@ -165,7 +164,16 @@ fn pinned(pipeline: &Pipeline, runs: &[String]) -> Result<Pinned, Failure> {
             fingerprints.extend(results_of(history.find(name).map_err(diff::unknown)?));
         }
     }
-    Ok(Pinned { fingerprints, outputs })
+    Ok(Pinned { fingerprints, results })
+}
+
+/// What it names of each stage: digest by output.
+fn results_of_lock(lock: &Lock) -> Vec<BTreeMap<String, Digest>> {
+    let mut results: BTreeMap<&str, BTreeMap<String, Digest>> = BTreeMap::new();
+    for (stage, output, digest) in lock.outputs() {
+        results.entry(stage).or_default().insert(output.to_owned(), digest);
+    }
+    results.into_values().collect()
 }
 
 fn results_of(run: &LocalRun) -> impl Iterator<Item = Digest> {
