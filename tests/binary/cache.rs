@@ -40,12 +40,7 @@ fn a_collection_keeps_what_is_current_and_what_went_is_computed_again() {
     assert_eq!(after["bytes"], before["current"]["bytes"]);
     assert_eq!(project.run_well(&[]).outcomes(), all("cached", 9));
     project.edit("k: 5", "k: 4");
-    let ran = project.run_well(&[]);
-    assert!(
-        ran.outcomes().ends_with("train:ran evaluate:ran visualize:ran track:ran deploy:ran"),
-        "{}",
-        ran.outcomes()
-    );
+    assert_eq!(project.run_well(&[]).outcomes(), format!("{} {}", all("cached", 4), all("ran", 5)));
 }
 
 #[test]
