@@ -17,7 +17,7 @@ use super::error::{Refusal, Refused};
 /// Mappings and lists inside each other, at most.
 pub(super) const MAX_DEPTH: usize = 24;
 /// Values in one file, at most, with everything that anchors repeat.
-pub(super) const MAX_NODES: usize = 100_000;
+pub(super) const MAX_NODES: usize = 120_000;
 /// Values that anchors may repeat.
 const MAX_REPEATED: usize = 40_000;
 const MAX_ALIASES: usize = 256;
