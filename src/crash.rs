@@ -1,7 +1,7 @@
 //! Named places at which a test may let the process die, as a power cut would.
 //!
-//! For: the crash tests, which set `SEGPIPE_CRASH_AT` to one of the points listed here. Not for: anything else; unset, a point
-//! costs one comparison. Called by: whatever writes something that the next run will read.
+//! For: the crash tests, which set `SEGPIPE_CRASH_AT` to one of the points listed here. Not for: anything else; unset, a
+//! point costs one comparison. Called by: whatever writes something that the next run will read.
 
 use std::sync::OnceLock;
 

@@ -26,9 +26,9 @@ const TICK: Duration = Duration::from_millis(50);
 /// What a stage wrote, by output.
 pub(super) type Outputs = BTreeMap<String, RecordedOutput>;
 
-/// Runs `stage` for `reason` and keeps the result; again where it fails and its terms say so. None where a source changed meanwhile:
-/// then nothing is kept. `announce` hears of the outputs once the store has them, from when on other stages can read
-/// them; they become a result with the record.
+/// Runs `stage` for `reason` and keeps the result; again where it fails and its terms say so. None where a source
+/// changed meanwhile: then nothing is kept. `announce` hears of the outputs once the store has them, from when on other
+/// stages can read them; they become a result with the record.
 ///
 /// # Errors
 /// Those of the stage, and of the disk. Nothing is kept then.

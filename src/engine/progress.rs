@@ -8,6 +8,7 @@
 //! whole run costs what the pipeline has stages and connections.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::Bound;
 
 use super::execute::Outputs;
 use super::update::StageResult;
@@ -90,9 +91,10 @@ impl<'a> Progress<'a> {
         self.positions.get(name).copied()
     }
 
-    /// The stages that may begin, in order.
-    pub(super) fn ready(&self) -> Vec<usize> {
-        self.ready.iter().copied().collect()
+    /// The first of the stages that may begin behind a position, or of all.
+    pub(super) fn ready_after(&self, position: Option<usize>) -> Option<usize> {
+        let from = position.map_or(Bound::Unbounded, Bound::Excluded);
+        self.ready.range((from, Bound::Unbounded)).next().copied()
     }
 
     /// Notes that a stage begins; returns what it reads.
@@ -109,33 +111,49 @@ impl<'a> Progress<'a> {
 
     /// Notes that the store has the outputs of a stage. Those that read what is not among them can no longer run.
     pub(super) fn know(&mut self, position: usize, outputs: &Outputs) {
-        if self.known[position].is_some() {
-            return;
-        }
-        self.known[position] = Some(outputs.clone());
-        let name = &self.pipeline.stages[position].name;
-        for reader in self.readers[position].clone() {
-            self.unknown_parents[reader] -= 1;
-            let mut read = self.pipeline.stages[reader].inputs.values().filter(|reference| reference.stage == *name);
-            if !self.waiting.contains(&reader) {
-                continue;
-            }
-            if read.any(|reference| !outputs.contains_key(&reference.output)) {
-                self.finish(reader, StageResult::skipped(format!("needs `{name}`")));
-            } else if self.unknown_parents[reader] == 0 {
-                self.ready.insert(reader);
-            }
-        }
+        let lost = self.hand_on(position, outputs);
+        self.settle(lost);
     }
 
     /// Notes that a stage is done with.
     pub(super) fn finish(&mut self, position: usize, result: StageResult) {
-        self.waiting.remove(&position);
-        self.ready.remove(&position);
-        let outputs = result.outputs.clone();
-        self.held.insert(position, result);
-        self.record_in_order(position);
-        self.know(position, &outputs);
+        self.settle(BTreeMap::from([(position, result)]));
+    }
+
+    /// Settles stages that are done with, and then those that are lost because of them, however many that are.
+    fn settle(&mut self, mut done: BTreeMap<usize, StageResult>) {
+        while let Some((position, result)) = done.pop_first() {
+            self.waiting.remove(&position);
+            self.ready.remove(&position);
+            let outputs = result.outputs.clone();
+            self.held.insert(position, result);
+            self.record_in_order(position);
+            done.extend(self.hand_on(position, &outputs));
+        }
+    }
+
+    /// Makes the outputs of a stage known to its readers; returns those that need another, with what becomes of them.
+    fn hand_on(&mut self, position: usize, outputs: &Outputs) -> BTreeMap<usize, StageResult> {
+        let mut lost = BTreeMap::new();
+        if self.known[position].is_some() {
+            return lost;
+        }
+        self.known[position] = Some(outputs.clone());
+        let name = &self.pipeline.stages[position].name;
+        for &reader in &self.readers[position] {
+            self.unknown_parents[reader] -= 1;
+            if !self.waiting.contains(&reader) {
+                continue;
+            }
+            let mut read = self.pipeline.stages[reader].inputs.values().filter(|reference| reference.stage == *name);
+            if read.any(|reference| !outputs.contains_key(&reference.output)) {
+                self.waiting.remove(&reader);
+                lost.insert(reader, StageResult::skipped(format!("needs `{name}`")));
+            } else if self.unknown_parents[reader] == 0 {
+                self.ready.insert(reader);
+            }
+        }
+        lost
     }
 
     /// Gives every stage that has not begun the reason why it does not.
@@ -175,5 +193,97 @@ impl<'a> Progress<'a> {
     /// What became of every stage.
     pub(super) fn into_results(self) -> Results {
         self.results
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use segpipe_stages::contract::CheckedParams;
+
+    use super::*;
+    use crate::event::Outcome;
+    use crate::fingerprint::tests::OnlyLookedAt;
+    use crate::spec::pipeline::{Capacity, Kind, PipelineStage, Terms};
+    use crate::store::records::RecordedOutput;
+
+    /// Stages called by their numbers, each of which reads from those given.
+    fn pipeline(parents: &[&[usize]]) -> Pipeline {
+        let reference = |parent: &usize| {
+            let from = OutputReference { stage: parent.to_string(), output: "output".to_owned() };
+            (parent.to_string(), from)
+        };
+        let stage = |(number, parents): (usize, &&[usize])| PipelineStage {
+            name: number.to_string(),
+            stage: Kind::from(&OnlyLookedAt),
+            inputs: parents.iter().map(reference).collect(),
+            outputs: BTreeMap::new(),
+            params: CheckedParams::default(),
+            tags: BTreeSet::new(),
+            terms: Terms::default(),
+        };
+        Pipeline {
+            name: "numbers".to_owned(),
+            file: "pipeline.yaml".into(),
+            directory: ".".into(),
+            stages: parents.iter().enumerate().map(stage).collect(),
+            capacity: Capacity::default(),
+            is_overridden: false,
+        }
+    }
+
+    fn outputs() -> Outputs {
+        [("output".to_owned(), RecordedOutput { digest: Digest::of_bytes(b"output"), rows: None })].into()
+    }
+
+    fn done() -> StageResult {
+        StageResult::left_out(String::new(), outputs())
+    }
+
+    fn reason(progress: &Progress<'_>, position: usize) -> String {
+        progress.result(position).and_then(|result| result.reason.clone()).unwrap()
+    }
+
+    #[test]
+    fn a_stage_may_begin_once_all_it_reads_is_known_and_is_recorded_after_those() {
+        let pipeline = pipeline(&[&[], &[], &[0, 1], &[2]]);
+        let mut progress = Progress::new(&pipeline, Results::new());
+        assert_eq!((progress.ready_after(None), progress.ready_after(Some(0))), (Some(0), Some(1)));
+        for position in [0, 1] {
+            progress.start(position);
+            progress.know(position, &outputs());
+        }
+        assert_eq!((progress.ready_after(None), progress.ready_after(Some(2))), (Some(2), None));
+        assert_eq!(progress.start(2).len(), 2);
+        progress.finish(2, done());
+        assert_eq!((progress.ready_after(None), progress.take_recorded()), (Some(3), vec![]));
+        progress.finish(1, done());
+        assert_eq!(progress.take_recorded(), [1]);
+        progress.finish(0, done());
+        assert_eq!(progress.take_recorded(), [0, 2]);
+    }
+
+    #[test]
+    fn what_needs_a_lost_output_says_so_and_the_rest_is_given_up_for_another_reason() {
+        let pipeline = pipeline(&[&[], &[0], &[0, 1], &[]]);
+        let mut progress = Progress::new(&pipeline, Results::new());
+        progress.start(0);
+        progress.finish(0, StageResult::skipped("failed".to_owned()));
+        progress.give_up("stopped");
+        assert_eq!(progress.take_recorded(), [0, 1, 2, 3]);
+        let reasons = [1, 2, 3].map(|position| reason(&progress, position));
+        assert_eq!(reasons, ["needs `0`", "needs `0`", "stopped"]);
+        assert!(progress.into_results().values().all(|result| result.outcome == Outcome::Skipped));
+    }
+
+    #[test]
+    fn a_row_of_any_length_is_skipped_when_its_first_stage_fails() {
+        let parents: Vec<Vec<usize>> =
+            (0..100_000_usize).map(|number| number.checked_sub(1).into_iter().collect()).collect();
+        let pipeline = pipeline(&parents.iter().map(Vec::as_slice).collect::<Vec<_>>());
+        let mut progress = Progress::new(&pipeline, Results::new());
+        progress.start(0);
+        progress.finish(0, StageResult::skipped("failed".to_owned()));
+        assert_eq!(progress.take_recorded().len(), 100_000);
+        assert_eq!(reason(&progress, 99_999), "needs `99998`");
     }
 }

@@ -80,14 +80,13 @@ impl<'a> Schedule<'a> {
         self.progress.into_results()
     }
 
+    /// Starts what may begin, in order, as long as there is room; what needs more than is left lets others go first.
     fn start_ready(&mut self) {
-        if self.computing.len() >= self.limit {
-            return;
-        }
-        for position in self.progress.ready() {
-            if self.computing.len() >= self.limit {
-                break;
-            }
+        let mut last = None;
+        while self.computing.len() < self.limit
+            && let Some(position) = self.progress.ready_after(last)
+        {
+            last = Some(position);
             if self.budget.take(&self.session.pipeline.stages[position].terms.resources) {
                 self.computing.insert(position);
                 let inputs = self.progress.start(position);
