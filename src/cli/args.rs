@@ -149,6 +149,7 @@ Examples:
   segpipe run --set train.k=5 --to train   another number of segments, no further than `train`
   segpipe run --profile robust             with the params of a profile
   segpipe run --trace run.html             with a page of when each stage began and ended
+  segpipe run --watch                      and again whenever a file is saved that it reads
   segpipe run --locked                     fail if the results differ from pipeline.lock
   segpipe run --json | jq .outcome         for programs: one JSON object a line";
 
@@ -200,6 +201,9 @@ pub struct RunArguments {
     /// Tell what happens as JSON lines on stdout
     #[arg(long)]
     pub json: bool,
+    /// Run again whenever a file is saved that the pipeline reads: pipeline.yaml, sources, scripts and other deps
+    #[arg(long, conflicts_with = "dry_run")]
+    pub watch: bool,
     /// Write when each stage began and ended: a Chrome trace, or a page where the name ends in `.html`
     #[arg(long, value_name = "FILE", conflicts_with = "dry_run")]
     pub trace: Option<PathBuf>,

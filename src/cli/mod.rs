@@ -33,6 +33,7 @@ mod threads;
 mod trace;
 mod tracking;
 mod units;
+mod watch;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

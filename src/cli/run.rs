@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use segpipe_stages::contract::{Fault, StageError};
 
@@ -14,6 +15,7 @@ use super::failure::Failure;
 use super::printer::Printer;
 use super::project::{self, Surroundings};
 use super::tracking::Tracking;
+use super::watch::{Seen, Watch};
 use super::{Ending, panic, signals, status, threads};
 use crate::engine::{self, Ports, RunOptions, RunReport};
 use crate::event::{Event, EventSink, RunFinished};
@@ -26,13 +28,14 @@ const REPORT: (&str, &str) = ("visualize", "report");
 
 /// Runs, or shows the plan.
 pub(super) fn run(around: &Surroundings, arguments: &RunArguments) -> Ending {
+    let timeline = arguments.trace.as_ref().map(|_| Arc::default());
     if !arguments.json {
         let console = Arc::new(Console::to_stderr(around.printer.look));
-        return begin(around, arguments, &Listeners { console, json: None, timeline: Arc::default() });
+        return begin(around, arguments, &Listeners { console, json: None, timeline });
     }
     // With JSON lines on stdout, people are told of warnings alone.
     let console = Arc::new(Console::to_stderr(quiet(around)));
-    let listeners = Listeners { console, json: Some(Arc::new(Json::to_stdout())), timeline: Arc::default() };
+    let listeners = Listeners { console, json: Some(Arc::new(Json::to_stdout())), timeline };
     let ending = begin(around, arguments, &listeners);
     if let Err(failure) = &ending {
         listeners.end(not_begun(failure.exit_code));
@@ -49,15 +52,16 @@ fn quiet(around: &Surroundings) -> Look {
 struct Listeners {
     console: Arc<Console>,
     json: Option<Arc<Json>>,
-    timeline: Arc<Timeline>,
+    /// Only where it is to be written.
+    timeline: Option<Arc<Timeline>>,
 }
 
 impl Listeners {
     /// Everybody hears everything, but programs hear of the end only when the process's exit code is known.
     fn sink(&self) -> Arc<dyn EventSink> {
-        let (console, json, timeline) = (Arc::clone(&self.console), self.json.clone(), Arc::clone(&self.timeline));
+        let (console, json, timeline) = (Arc::clone(&self.console), self.json.clone(), self.timeline.clone());
         Arc::new(move |event: Event| {
-            if !matches!(event, Event::Progress { .. }) {
+            if let Some(timeline) = timeline.as_ref().filter(|_| !matches!(event, Event::Progress { .. })) {
                 timeline.emit(event.clone());
             }
             if let Some(json) = json.as_ref().filter(|_| !matches!(event, Event::RunFinished(_))) {
@@ -81,35 +85,103 @@ fn not_begun(exit_code: u8) -> RunFinished {
 
 fn begin(around: &Surroundings, arguments: &RunArguments, listeners: &Listeners) -> Ending {
     let options = options(arguments)?;
-    let pipeline = around.open(&arguments.overriding)?;
     if arguments.dry_run {
+        let pipeline = around.open(&arguments.overriding)?;
         return show_plan(around, &pipeline, &options, listeners.json.as_deref());
     }
     if let Some(path) = &arguments.trace {
         // Before anything is run for it.
         write_trace(path, "")?;
     }
-    if let Some(report) = project::output(&pipeline, REPORT.0, REPORT.1) {
-        listeners.console.point_to(report);
+    let sink = listeners.sink();
+    let (heard, is_idle) = (Arc::clone(&sink), Arc::new(AtomicBool::new(false)));
+    let nothing_runs = Arc::clone(&is_idle);
+    let is_cancelled = signals::listen(move || {
+        if !nothing_runs.load(Ordering::Relaxed) {
+            heard.emit(Event::Interrupted);
+        }
+    });
+    let round = Round { around, arguments, listeners, sink, is_cancelled, is_idle };
+    if arguments.watch {
+        round.again_and_again(options)
+    } else {
+        round.run(around.open(&arguments.overriding)?, options)
     }
-    let (sink, tracking) = (listeners.sink(), Tracking::of(&pipeline));
-    let heard = Arc::clone(&sink);
-    let is_cancelled = signals::listen(move || heard.emit(Event::Interrupted));
-    let ports = Ports {
-        sources: project::sources(&pipeline),
-        tracker: Arc::new(tracking.outbox.clone()),
-        sink,
-        is_cancelled: Arc::clone(&is_cancelled),
-    };
-    let report = engine::run(pipeline, options, ports)?;
-    explain(around, &report);
-    if let Some(path) = &arguments.trace {
-        write_trace(path, &listeners.timeline.text(path))?;
+}
+
+/// What every run of one command has in common.
+struct Round<'a> {
+    around: &'a Surroundings,
+    arguments: &'a RunArguments,
+    listeners: &'a Listeners,
+    sink: Arc<dyn EventSink>,
+    is_cancelled: Arc<AtomicBool>,
+    /// Whether a saved file is waited for.
+    is_idle: Arc<AtomicBool>,
+}
+
+impl Round<'_> {
+    /// Runs once, tells of it, and delivers.
+    fn run(&self, pipeline: Pipeline, options: RunOptions) -> Ending {
+        let Self { around, arguments, listeners, .. } = *self;
+        if let Some(report) = project::output(&pipeline, REPORT.0, REPORT.1) {
+            listeners.console.point_to(report);
+        }
+        let tracking = Tracking::of(&pipeline);
+        let ports = Ports {
+            sources: project::sources(&pipeline),
+            tracker: Arc::new(tracking.outbox.clone()),
+            sink: Arc::clone(&self.sink),
+            is_cancelled: Arc::clone(&self.is_cancelled),
+        };
+        let report = engine::run(pipeline, options, ports)?;
+        explain(around, &report);
+        if let (Some(path), Some(timeline)) = (&arguments.trace, &listeners.timeline) {
+            write_trace(path, &timeline.text(path))?;
+        }
+        let printer = if arguments.json { Printer::new(quiet(around)) } else { around.printer };
+        let exit_code = tracking.after(&report.finished, printer, &self.is_cancelled);
+        listeners.end(RunFinished { ok: exit_code == 0, exit_code, ..report.finished });
+        Ok(exit_code)
     }
-    let printer = if arguments.json { Printer::new(quiet(around)) } else { around.printer };
-    let exit_code = tracking.after(&report.finished, printer, &is_cancelled);
-    listeners.end(RunFinished { ok: exit_code == 0, exit_code, ..report.finished });
-    Ok(exit_code)
+
+    /// Runs, and again whenever a file is saved that the pipeline reads, until it is interrupted; what goes wrong
+    /// waits for the save that mends it.
+    fn again_and_again(&self, mut options: RunOptions) -> Ending {
+        let mut watch = Watch::begin(&self.around.file)?;
+        loop {
+            let (seen, pipeline) = self.look(&mut watch);
+            let ended = pipeline.and_then(|pipeline| self.run(pipeline, options.clone()));
+            let exit_code = ended.unwrap_or_else(|failure| self.tell(&failure));
+            options.is_forced = false;
+            if self.is_cancelled.load(Ordering::Relaxed) {
+                return Ok(exit_code);
+            }
+            self.around.printer.say("watching for saved files; Ctrl-C ends it");
+            self.is_idle.store(true, Ordering::Relaxed);
+            while self.look(&mut watch).0 == seen {
+                if !watch.wait(&self.is_cancelled) {
+                    return Ok(0);
+                }
+            }
+            self.is_idle.store(false, Ordering::Relaxed);
+        }
+    }
+
+    /// What there is to see. Whatever is saved from now on is heard.
+    fn look(&self, watch: &mut Watch) -> (Seen, Result<Pipeline, Failure>) {
+        Seen::now(&self.around.file, || {
+            let pipeline = self.around.open(&self.arguments.overriding)?;
+            watch.listen_for(&pipeline)?;
+            Ok(pipeline)
+        })
+    }
+
+    fn tell(&self, failure: &Failure) -> u8 {
+        self.around.printer.failure(failure);
+        self.listeners.end(not_begun(failure.exit_code));
+        failure.exit_code
+    }
 }
 
 fn write_trace(path: &Path, text: &str) -> Result<(), Failure> {

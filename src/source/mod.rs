@@ -25,6 +25,8 @@ use segpipe_stages::contract::{
 use crate::address;
 use crate::event::SIMULATED;
 
+pub use select::{Place, places};
+
 use error::{FetchError, SourceError};
 use memory::{Downloaded, Memory};
 

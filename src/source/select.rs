@@ -33,6 +33,29 @@ pub(super) fn select(
     }
 }
 
+/// A folder in which a saved file may be one that a selection means.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// The folder; it may not exist yet.
+    pub folder: PathBuf,
+    /// Whether its folders count too.
+    pub is_deep: bool,
+}
+
+/// Where the files of `selection` are, or may come to be.
+pub fn places(directory: &Path, selection: &SourceSelection) -> Vec<Place> {
+    let (SourceSelection::All(entries) | SourceSelection::OneOf(entries)) = selection;
+    let place = |entry: &String| {
+        let (base, rest) = split(entry);
+        if rest.is_empty() {
+            let folder = directory.join(base).parent().unwrap_or(directory).to_owned();
+            return Place { folder, is_deep: false };
+        }
+        Place { folder: directory.join(base), is_deep: rest.contains('/') }
+    };
+    entries.iter().map(place).collect()
+}
+
 fn all(directory: &Path, excluded: Option<&Path>, entries: &[String]) -> Result<Vec<PathBuf>, SourceError> {
     let mut seen = HashSet::new();
     let mut files = Vec::new();

@@ -263,7 +263,6 @@ fn limits() -> Options {
     let mut options = Options::default();
     options.budget = Some(budget);
     options.alias_limits = aliases;
-    options.emit_comments = false;
     options.strict_booleans = true;
     options.leading_zero_numbers_as_strings = true;
     options.underscored_numbers_as_strings = true;

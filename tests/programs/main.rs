@@ -15,3 +15,5 @@ mod project;
 mod several;
 #[cfg(test)]
 mod staleness;
+#[cfg(test)]
+mod watched;
