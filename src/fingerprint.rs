@@ -11,7 +11,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use segpipe_stages::contract::{Determinant, Source};
+use segpipe_stages::contract::{Determinant, Part, Source};
 use serde_json::Value;
 
 use crate::digest::Digest;
@@ -31,27 +31,25 @@ pub struct Document(String);
 impl Document {
     /// The document of `stage` for inputs and sources of these contents.
     pub fn new(stage: &PipelineStage, inputs: &BTreeMap<String, Digest>, sources: &[Source]) -> Self {
-        let mut text = format!("segpipe-fingerprint format {FORMAT}\n");
-        let kind = &stage.stage;
-        let _ = writeln!(text, "stage kind {}", kind.name());
-        let _ = writeln!(text, "stage implementation {}", kind.implementation());
-        for asset in kind.assets() {
-            let _ = writeln!(text, "asset {} {}", asset.name, Digest::of_bytes(asset.bytes));
-        }
-        for Determinant { kind, name, value } in kind.determinants() {
+        let mut text = head(stage);
+        for Determinant { kind, name, value } in stage.stage.determinants() {
             let _ = writeln!(text, "{kind} {name} {value}");
         }
         for (name, value) in &stage.params.determining {
             let _ = writeln!(text, "param {name} {}", canonical(value));
         }
-        for (port, digest) in inputs {
-            let _ = writeln!(text, "input {port} {digest}");
-        }
+        text += &input_lines(inputs);
         for (ordinal, source) in sources.iter().enumerate() {
             let name = Value::from(source.name.as_str());
             let _ = writeln!(text, "source {ordinal} {name} {} {}", source.digest, source.origin.as_str());
         }
         Self(text)
+    }
+
+    /// The document of a part of the work of `stage`, which reads no sources, for inputs of these contents.
+    pub fn of_part(stage: &PipelineStage, inputs: &BTreeMap<String, Digest>, part: &Part<'_>) -> Self {
+        let facts = canonical(&part.facts);
+        Self(format!("{}part {} {facts}\n{}", head(stage), part.name, input_lines(inputs)))
     }
 
     /// The document's text.
@@ -63,6 +61,26 @@ impl Document {
     pub fn fingerprint(&self) -> Digest {
         Digest::of_bytes(self.0.as_bytes())
     }
+}
+
+/// The format, and what is compiled into the stage.
+fn head(stage: &PipelineStage) -> String {
+    let kind = &stage.stage;
+    let mut text = format!("segpipe-fingerprint format {FORMAT}\n");
+    let _ = writeln!(text, "stage kind {}", kind.name());
+    let _ = writeln!(text, "stage implementation {}", kind.implementation());
+    for asset in kind.assets() {
+        let _ = writeln!(text, "asset {} {}", asset.name, Digest::of_bytes(asset.bytes));
+    }
+    text
+}
+
+fn input_lines(inputs: &BTreeMap<String, Digest>) -> String {
+    let mut text = String::new();
+    for (port, digest) in inputs {
+        let _ = writeln!(text, "input {port} {digest}");
+    }
+    text
 }
 
 /// JSON with sorted keys at every depth, so that the order in which a mapping was written does not matter.
@@ -306,6 +324,18 @@ pub(crate) mod tests {
              param b {{\"a\":[2.5],\"z\":1}}\nparam snapshot \"2011-12-10\"\ninput orders {}\n\
              source 0 \"a b.csv\" d1 file\n",
             Digest::of_bytes(b"x")
+        );
+        assert_eq!(text, expected);
+    }
+
+    #[test]
+    fn the_document_of_a_part_holds_its_facts_and_no_params() {
+        let part = Part { name: "study", facts: json!({ "seed": 1, "k": [2, 3] }) };
+        let digest = Digest::of_bytes(b"x");
+        let text = Document::of_part(&stage(json!({ "k": 4 })), &[("orders".to_owned(), digest)].into(), &part).0;
+        let expected = format!(
+            "segpipe-fingerprint format 1\nstage kind rfm\nstage implementation abc\n\
+             part study {{\"k\":[2,3],\"seed\":1}}\ninput orders {digest}\n"
         );
         assert_eq!(text, expected);
     }

@@ -436,6 +436,8 @@ pub struct StageContext<'a> {
     pub outputs: &'a [Output],
     /// Who listens.
     pub observer: &'a dyn Observer,
+    /// Who remembers parts of the stage's work for its later runs; [`Forgetful`] unless set.
+    pub keeper: &'a dyn Keeper,
     rows: Mutex<BTreeMap<String, u64>>,
 }
 
@@ -451,7 +453,8 @@ impl<'a> StageContext<'a> {
     ) -> Self {
         let outputs = stage.outputs();
         let names = BTreeMap::new();
-        Self { params, inputs, names, sources, directory, outputs, observer, rows: Mutex::default() }
+        let (keeper, rows) = (&Forgetful, Mutex::default());
+        Self { params, inputs, names, sources, directory, outputs, observer, keeper, rows }
     }
 
     /// The params as the stage's own type.
@@ -493,6 +496,19 @@ impl<'a> StageContext<'a> {
         self.rows.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
     }
 
+    /// What an earlier run kept as `part`, where its inputs, its implementation and the part's facts were the same.
+    pub fn recall<T: DeserializeOwned>(&self, part: &Part<'_>) -> Option<T> {
+        serde_json::from_slice(&self.keeper.recall(part)?).ok()
+    }
+
+    /// Keeps `value` as `part` for later runs. Whatever determines it beside the stage's inputs must be among the
+    /// part's facts.
+    pub fn keep<T: Serialize>(&self, part: &Part<'_>, value: &T) {
+        if let Ok(bytes) = serde_json::to_vec(value) {
+            self.keeper.keep(part, &bytes);
+        }
+    }
+
     /// Says something a reader of the run should know.
     pub fn info(&self, text: impl Into<String>) {
         self.observer.note(Note { level: NoteLevel::Info, text: text.into() });
@@ -515,6 +531,36 @@ impl<'a> StageContext<'a> {
         let found = self.outputs.iter().find(|output| output.name == name);
         found.ok_or_else(|| StageError::bug(format!("no output `{name}` was declared")))
     }
+}
+
+/// A part of a stage's work that does not depend on all of its params, so that several of its results share it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Part<'a> {
+    /// What it is, among the parts of its stage; one word.
+    pub name: &'a str,
+    /// Everything that determines it beside the stage's implementation and inputs.
+    pub facts: Value,
+}
+
+/// Remembers parts of a stage's work by what determines them. It may forget any of them at any time.
+pub trait Keeper: Send + Sync {
+    /// What was kept, for the same stage, implementation and inputs.
+    fn recall(&self, part: &Part<'_>) -> Option<Vec<u8>>;
+
+    /// Keeps it, if possible.
+    fn keep(&self, part: &Part<'_>, bytes: &[u8]);
+}
+
+/// A [`Keeper`] that remembers nothing.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Forgetful;
+
+impl Keeper for Forgetful {
+    fn recall(&self, _part: &Part<'_>) -> Option<Vec<u8>> {
+        None
+    }
+
+    fn keep(&self, _part: &Part<'_>, _bytes: &[u8]) {}
 }
 
 /// Whose fault a failure is; decides the exit code.

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use segpipe_stages::contract::{Fault, InputFile, NoteLevel, Output, OutputKind, StageContext, StageError};
 
 use super::listener::Listener;
+use super::parts::Parts;
 use super::session::Session;
 use crate::crash;
 use crate::digest::Digest;
@@ -101,6 +102,10 @@ impl Attempt<'_> {
         let mut ctx =
             StageContext::new(&*stage.stage, &stage.params, inputs, sources_given, directory.to_owned(), &listener);
         ctx.names = names(session, stage);
+        let parts = Parts { session, stage, inputs: self.inputs };
+        if sources.sources.is_empty() {
+            ctx.keeper = &parts;
+        }
         let done = if stage.stage.computes() {
             session.threads()?.install(|| stage.stage.run(&ctx))
         } else {

@@ -11,6 +11,7 @@ mod budget;
 mod closing;
 mod execute;
 mod listener;
+mod parts;
 mod progress;
 mod schedule;
 mod session;

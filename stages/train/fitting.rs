@@ -4,6 +4,7 @@
 //! Called by: [`super::study`], [`super::stability`].
 
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 
 use super::params::{Algorithm, TrainParams};
 use crate::kernels::kmeans::{self, Clusters, KMeans, KMeansError};
@@ -12,7 +13,7 @@ use crate::kernels::separation;
 use crate::model::{Centres, Mixture};
 
 /// A partition in scaled space. A mixture's customers belong to their most probable component.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Partition {
     /// Centres: means of segments or of components.
     pub centres: Vec<[f64; 3]>,

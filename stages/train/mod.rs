@@ -23,7 +23,8 @@ use serde_json::{Map, Value};
 use self::study::study;
 use crate::bands::bands;
 use crate::contract::{
-    self, CheckedParams, Fault, Input, Output, ParamError, Stage, StageContext, StageError, StageFault, StageReport,
+    self, CheckedParams, Fault, Input, Output, ParamError, Part, Stage, StageContext, StageError, StageFault,
+    StageReport,
 };
 use crate::customers::{Customers, FEATURES};
 use crate::implementation;
@@ -160,12 +161,22 @@ pub struct Trained {
 /// # Errors
 /// [`TrainError`] where there are too few customers for the segments asked for, or no mixture is found.
 pub fn train(raw: &[[f64; 3]], origin: Origin, params: &TrainParams) -> Result<Trained, TrainError> {
+    train_from(raw, origin, params, None)
+}
+
+/// The same, with the study's candidates where they are known.
+fn train_from(
+    raw: &[[f64; 3]],
+    origin: Origin,
+    params: &TrainParams,
+    known: Option<Vec<Candidate>>,
+) -> Result<Trained, TrainError> {
     if raw.is_empty() {
         return Err(TrainError::TooFewCustomers { k: params.least_k(), customers: 0 });
     }
     let scaler = scaling::fit(raw, params.scaling, params.winsorise);
     let points: Vec<[f64; 3]> = raw.iter().map(|row| scaler.transform(*row)).collect();
-    let mut study = study(&points, params)?;
+    let mut study = study(&points, params, known)?;
     let mut remarks = std::mem::take(&mut study.remarks);
     let partition = order::order(study.candidates[study.selected].partition.clone(), raw);
     let k = partition.centres.len();
@@ -294,8 +305,15 @@ impl Stage for Train {
         let input = ctx.input("customers")?;
         let (customers, facts) = Customers::read(&input.path)?;
         ctx.check_cancelled()?;
-        let trained = train(&customers.features(), Origin::new(&facts, &input.digest), &ctx.params()?)?;
+        let (raw, params): (_, TrainParams) = (customers.features(), ctx.params()?);
+        let part = Part { name: "study", facts: params.of_study() };
+        let known: Option<Vec<Candidate>> = ctx.recall(&part);
+        let is_known = known.is_some();
+        let trained = train_from(&raw, Origin::new(&facts, &input.digest), &params, known)?;
         ctx.check_cancelled()?;
+        if !is_known && study::is_complete(&trained.study.candidates, &raw, &params) {
+            ctx.keep(&part, &trained.study.candidates);
+        }
         for remark in &trained.remarks {
             ctx.info(remark);
         }

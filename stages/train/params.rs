@@ -4,6 +4,7 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use crate::contract::{ParamError, Params};
 
@@ -169,6 +170,20 @@ impl TrainParams {
         match self.k {
             K::Fixed(k) | K::Auto(k, _) => k,
         }
+    }
+
+    /// What determines the study of k, beside the customers: all that is not about one k, and every k studied.
+    pub(super) fn of_study(&self) -> Value {
+        let Self { algorithm, scaling, winsorise, n_init, max_iter, seed, .. } = self;
+        json!({
+            "algorithm": algorithm,
+            "scaling": scaling,
+            "winsorise": winsorise,
+            "n_init": n_init,
+            "max_iter": max_iter,
+            "seed": seed,
+            "k": self.studied(),
+        })
     }
 
     /// Every k of the study, ascending: the study's own range and all that may be selected.

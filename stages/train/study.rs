@@ -5,6 +5,8 @@
 //! Silhouettes are exact for up to [`EXACT_UP_TO`] customers and estimated from a stratified sample above it (see
 //! `kernels::strata`), so that a study of millions of customers ends.
 
+use serde::{Deserialize, Serialize};
+
 use super::TrainError;
 use super::fitting::{Partition, partitions};
 use super::params::{K, TrainParams};
@@ -18,7 +20,7 @@ pub const EXACT_UP_TO: usize = 10_000;
 pub const SMALLEST_SHARE: f64 = 0.02;
 
 /// One k with its measures.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Candidate {
     /// The partition.
     pub partition: Partition,
@@ -50,11 +52,33 @@ pub struct Study {
     pub remarks: Vec<String>,
 }
 
-/// Studies every k that is possible with these scaled customers.
+/// Studies every k that is possible with these scaled customers. `known` are the candidates of an earlier study, where
+/// there was one of the same customers with the same params but for `k`.
 ///
 /// # Errors
 /// [`TrainError`] where there are too few customers for the k asked for, or no mixture of that k was found.
-pub(super) fn study(points: &[[f64; 3]], params: &TrainParams) -> Result<Study, TrainError> {
+pub(super) fn study(
+    points: &[[f64; 3]],
+    params: &TrainParams,
+    known: Option<Vec<Candidate>>,
+) -> Result<Study, TrainError> {
+    let (candidates, mut remarks) = match known.filter(|known| is_complete(known, points, params)) {
+        Some(known) => (known, Vec::new()),
+        None => candidates(points, params)?,
+    };
+    let (selected, remark) = select(&candidates, params.k)?;
+    remarks.extend(remark);
+    Ok(Study { candidates, selected, remarks })
+}
+
+/// Whether these are all the candidates that a study of `points` has.
+pub(super) fn is_complete(candidates: &[Candidate], points: &[[f64; 3]], params: &TrainParams) -> bool {
+    let is_of_points = |candidate: &Candidate| candidate.partition.labels.len() == points.len();
+    candidates.iter().map(Candidate::k).eq(params.studied()) && candidates.iter().all(is_of_points)
+}
+
+/// The candidates, and what a reader should know about those that are missing.
+fn candidates(points: &[[f64; 3]], params: &TrainParams) -> Result<(Vec<Candidate>, Vec<String>), TrainError> {
     let distinct = kmeans::count_distinct(points);
     let needed = params.least_k();
     if points.len() <= needed {
@@ -76,10 +100,7 @@ pub(super) fn study(points: &[[f64; 3]], params: &TrainParams) -> Result<Study, 
             Err(error) => remarks.push(format!("the study leaves out k = {k}: {error}")),
         }
     }
-    let candidates = measure(points, found, params.seed);
-    let (selected, remark) = select(&candidates, params.k)?;
-    remarks.extend(remark);
-    Ok(Study { candidates, selected, remarks })
+    Ok((measure(points, found, params.seed), remarks))
 }
 
 fn measure(points: &[[f64; 3]], partitions: Vec<Partition>, seed: u64) -> Vec<Candidate> {
@@ -185,7 +206,7 @@ mod tests {
     #[test]
     fn three_clouds_are_three_segments() {
         let params = TrainParams { k: K::Auto(3, 6), ..TrainParams::default() };
-        let study = study(&clouds(), &params).unwrap();
+        let study = study(&clouds(), &params, None).unwrap();
         assert_eq!(study.candidates[study.selected].k(), 3);
         assert_eq!(study.candidates.iter().map(Candidate::k).collect::<Vec<_>>(), (2..=10).collect::<Vec<_>>());
         assert!(study.candidates.windows(2).all(|pair| pair[0].partition.inertia >= pair[1].partition.inertia));
@@ -195,7 +216,7 @@ mod tests {
     fn more_segments_than_different_customers_are_left_out_and_it_is_said() {
         let points: Vec<[f64; 3]> = (0..50).map(|i| [f64::from(i % 4), 1.0, 1.0]).collect();
         let params = TrainParams { k: K::Fixed(3), ..TrainParams::default() };
-        let study = study(&points, &params).unwrap();
+        let study = study(&points, &params, None).unwrap();
         assert_eq!(study.candidates.iter().map(Candidate::k).collect::<Vec<_>>(), [2, 3, 4]);
         assert_eq!(study.remarks, ["the study leaves out k = 5 and more: only 4 customers differ"]);
     }
@@ -204,7 +225,7 @@ mod tests {
     fn one_segment_and_one_segment_each_have_no_scores() {
         let points = [[0.0; 3], [1.0; 3], [5.0; 3]];
         let params = TrainParams { k: K::Fixed(1), study: [1, 5], ..TrainParams::default() };
-        let study = study(&points, &params).unwrap();
+        let study = study(&points, &params, None).unwrap();
         let silhouettes: Vec<bool> = study.candidates.iter().map(|each| each.silhouette.is_some()).collect();
         assert_eq!(silhouettes, [false, true, false]);
         assert_eq!(study.candidates[2].partition.inertia.to_bits(), 0.0_f64.to_bits());
@@ -212,7 +233,7 @@ mod tests {
 
     #[test]
     fn too_few_customers_are_refused_with_both_numbers() {
-        let refused = |points: &[[f64; 3]]| study(points, &TrainParams::default()).unwrap_err().to_string();
+        let refused = |points: &[[f64; 3]]| study(points, &TrainParams::default(), None).unwrap_err().to_string();
         assert_eq!(refused(&[[1.0; 3]]), "k = 4 needs at least 5 customers, and there is 1");
         assert_eq!(refused(&[]), "k = 4 needs at least 5 customers, and there are 0");
         assert_eq!(refused(&[[1.0; 3]; 9]), "k = 4 needs at least 4 customers who differ, and there is 1");

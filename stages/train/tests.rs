@@ -38,6 +38,32 @@ fn log(k: K) -> TrainParams {
     TrainParams { scaling: Scaling::Log, k, ..TrainParams::default() }
 }
 
+#[test]
+fn a_study_that_was_kept_gives_the_same_model_for_another_k() {
+    let raw = four_kinds();
+    let first = train(&raw, Origin::default(), &log(K::Fixed(4))).unwrap();
+    let kept = serde_json::to_vec(&first.study.candidates).unwrap();
+    for params in [log(K::Fixed(7)), log(K::Auto(3, 10))] {
+        assert_eq!(params.of_study(), log(K::Fixed(4)).of_study());
+        let known: Vec<Candidate> = serde_json::from_slice(&kept).unwrap();
+        assert_eq!(
+            train_from(&raw, Origin::default(), &params, Some(known)).unwrap(),
+            train(&raw, Origin::default(), &params).unwrap()
+        );
+    }
+}
+
+#[test]
+fn a_kept_study_of_other_customers_or_other_k_is_not_used() {
+    let raw = four_kinds();
+    let known = train(&raw, Origin::default(), &log(K::Fixed(4))).unwrap().study.candidates;
+    let fewer = &raw[..200];
+    let expected = train(fewer, Origin::default(), &log(K::Fixed(4))).unwrap();
+    assert_eq!(train_from(fewer, Origin::default(), &log(K::Fixed(4)), Some(known.clone())).unwrap(), expected);
+    let expected = train(&raw, Origin::default(), &log(K::Fixed(12))).unwrap();
+    assert_eq!(train_from(&raw, Origin::default(), &log(K::Fixed(12)), Some(known)).unwrap(), expected);
+}
+
 /// Collects what is said.
 #[derive(Default)]
 struct Notes(std::sync::Mutex<Vec<Note>>);

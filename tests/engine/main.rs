@@ -8,6 +8,8 @@ mod failures;
 mod in_store;
 mod lock;
 mod partial;
+#[cfg(test)]
+mod parts;
 mod plan;
 mod sources;
 mod together;
