@@ -108,11 +108,22 @@ fn hint_for(kind: io::ErrorKind) -> Option<&'static str> {
     }
 }
 
+/// How outputs get to their places.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Placement {
+    /// As copies that share their blocks with the objects where the file system can, and may be edited.
+    #[default]
+    Copy,
+    /// As further names of the objects, read-only, where the file system can; as copies elsewhere.
+    Link,
+}
+
 /// The store of one project.
 #[derive(Debug)]
 pub struct Store {
     project: PathBuf,
     state: PathBuf,
+    placement: Placement,
     counter: AtomicU64,
 }
 
@@ -120,7 +131,13 @@ impl Store {
     /// The store of the project in folder `project`. Touches nothing.
     pub fn new(project: &Path) -> Self {
         let state = project.join(ARTIFACTS).join(STATE);
-        Self { project: project.to_owned(), state, counter: AtomicU64::new(0) }
+        Self { project: project.to_owned(), state, placement: Placement::default(), counter: AtomicU64::new(0) }
+    }
+
+    /// The same, placing outputs in this way.
+    #[must_use]
+    pub fn placing(self, placement: Placement) -> Self {
+        Self { placement, ..self }
     }
 
     /// Makes the folders that are missing.

@@ -13,7 +13,7 @@ use rustix::fs::{CWD, RenameFlags, renameat_with};
 use segpipe_stages::contract::OutputKind;
 
 use super::remembered::Remembered;
-use super::{Store, StoreError, files, objects, tree};
+use super::{Placement, Store, StoreError, files, objects, tree};
 use crate::crash;
 use crate::digest::Digest;
 
@@ -100,7 +100,8 @@ impl Store {
         match kind {
             OutputKind::Directory => {
                 let copy = self.temporary_path("input");
-                self.copy_tree(digest, &copy)?;
+                // Nobody asks for it after a crash, so that it need not be durable.
+                self.put_tree(digest, &copy, |file, path| self.copy_verified(file, path).map(drop))?;
                 Ok(copy)
             }
             OutputKind::Table | OutputKind::File => Ok(self.object_path(digest)),
@@ -109,7 +110,7 @@ impl Store {
 
     fn place_file(&self, digest: Digest, destination: &Path) -> Result<(), StoreError> {
         let copy = self.temporary_path("output");
-        self.copy_verified(digest, &copy)?;
+        self.put(digest, &copy)?;
         crash::point("output.copied");
         if destination.is_dir() {
             let aside = self.temporary_path("aside");
@@ -123,7 +124,7 @@ impl Store {
 
     fn place_directory(&self, digest: Digest, destination: &Path) -> Result<(), StoreError> {
         let copy = self.temporary_path("directory");
-        self.copy_tree(digest, &copy)?;
+        self.put_tree(digest, &copy, |file, path| self.put(file, path))?;
         crash::point("directory.copied");
         exchange(&copy, destination).map_err(StoreError::file("place", destination))?;
         crash::point("directory.exchanged");
@@ -131,32 +132,66 @@ impl Store {
         files::remove(&copy)
     }
 
-    fn copy_tree(&self, digest: Digest, destination: &Path) -> Result<(), StoreError> {
+    fn put_tree(
+        &self,
+        digest: Digest,
+        destination: &Path,
+        put: impl Fn(Digest, &Path) -> Result<(), StoreError> + Sync,
+    ) -> Result<(), StoreError> {
         files::create_directory(destination)?;
-        let copy = |(name, file): &(String, Digest)| {
+        let put = |(name, file): &(String, Digest)| {
             let path = destination.join(name);
             if let Some(parent) = path.parent() {
                 files::create_directory(parent)?;
             }
-            self.copy_verified(*file, &path)
+            put(*file, &path)
         };
-        files::side_by_side(&self.tree(digest)?.files, copy).map(drop)
+        files::side_by_side(&self.tree(digest)?.files, put).map(drop)
     }
 
-    fn copy_verified(&self, digest: Digest, to: &Path) -> Result<(), StoreError> {
+    /// Makes `to` a durable file with the content of an object, in the way the store was told to.
+    fn put(&self, digest: Digest, to: &Path) -> Result<(), StoreError> {
+        match self.placement {
+            Placement::Link if self.link_verified(digest, to)? => Ok(()),
+            _ => self.copy_verified(digest, to)?.sync_all().map_err(StoreError::file("write", to)),
+        }
+    }
+
+    /// Makes `to` another name of the object; false where the file system has no more, or none there.
+    fn link_verified(&self, digest: Digest, to: &Path) -> Result<bool, StoreError> {
+        let object = self.object_path(digest);
+        match fs::File::open(&object) {
+            Ok(file) => verify(&file, digest, &object)?,
+            Err(error) if files::is_absence(&error) => return Err(missing(digest)),
+            Err(error) => return Err(StoreError::file("read", &object)(error)),
+        }
+        Ok(fs::hard_link(&object, to).is_ok())
+    }
+
+    fn copy_verified(&self, digest: Digest, to: &Path) -> Result<fs::File, StoreError> {
         let object = self.object_path(digest);
         if !object.exists() {
-            return Err(StoreError::Damaged { digest, problem: "missing" });
+            return Err(missing(digest));
         }
         objects::copy_file(&object, to)?;
         let file = fs::File::open(to).map_err(StoreError::file("read", to))?;
-        let found = Digest::of_reader(&file).map_err(StoreError::file("read", to))?;
-        if found != digest {
-            files::remove(to)?;
-            return Err(StoreError::Damaged { digest, problem: "damaged" });
+        match verify(&file, digest, to) {
+            Ok(()) => Ok(file),
+            Err(error) => {
+                files::remove(to)?;
+                Err(error)
+            }
         }
-        file.sync_all().map_err(StoreError::file("write", to))
     }
+}
+
+fn verify(file: &fs::File, digest: Digest, path: &Path) -> Result<(), StoreError> {
+    let found = Digest::of_reader(file).map_err(StoreError::file("read", path))?;
+    if found == digest { Ok(()) } else { Err(StoreError::Damaged { digest, problem: "damaged" }) }
+}
+
+fn missing(digest: Digest) -> StoreError {
+    StoreError::Damaged { digest, problem: "missing" }
 }
 
 /// Puts `new` at `destination`; what was there is at `new` afterwards. Atomic where the file system can exchange.
@@ -181,6 +216,9 @@ fn exchange_in_steps(new: &Path, destination: &Path) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::Permissions;
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
+
     use super::*;
 
     struct Project {
@@ -228,6 +266,36 @@ mod tests {
         assert_eq!(project.present(&place, OutputKind::Table), Some(digest));
         fs::write(&place, "edited").unwrap();
         assert_eq!(fs::read(project.store.object_path(digest)).unwrap(), b"table");
+    }
+
+    #[test]
+    fn a_linked_output_is_the_object_itself_read_only_and_a_damaged_object_is_not_linked() {
+        let mut project = Project::new();
+        project.store.placement = Placement::Link;
+        let digest = project.object("table");
+        let (place, object) = (project.folder.path().join("customers.parquet"), project.store.object_path(digest));
+        project.store.place(digest, OutputKind::Table, &place).unwrap();
+        let inode = |path: &Path| fs::metadata(path).unwrap().ino();
+        assert_eq!(inode(&place), inode(&object));
+        assert!(fs::metadata(&place).unwrap().permissions().readonly());
+        fs::set_permissions(&object, Permissions::from_mode(0o644)).unwrap();
+        fs::write(&place, "edited in place").unwrap();
+        let error = project.store.place(digest, OutputKind::Table, &place).unwrap_err();
+        assert_eq!(error.to_string(), format!("object {digest} is damaged"));
+    }
+
+    #[test]
+    fn a_linked_directory_has_folders_of_its_own() {
+        let mut project = Project::new();
+        project.store.placement = Placement::Link;
+        let digest = project.tree(&[("a.png", "one"), ("svg/a.svg", "two")]);
+        let place = project.folder.path().join("images");
+        project.store.place(digest, OutputKind::Directory, &place).unwrap();
+        assert_eq!(project.present(&place, OutputKind::Directory), Some(digest));
+        let copy = project.store.readable_path(digest, OutputKind::Directory).unwrap();
+        let names = |path: &Path| fs::metadata(path).unwrap().nlink();
+        assert_eq!(names(&place.join("svg/a.svg")), 2);
+        assert_eq!(names(&copy.join("svg/a.svg")), 1, "what a stage is handed is its own");
     }
 
     #[test]
