@@ -61,6 +61,11 @@ impl Project {
         record.fingerprint
     }
 
+    fn set_current(&self, stage: &str, fingerprint: Digest) {
+        let record = self.store.record(fingerprint).unwrap().unwrap();
+        self.store.set_current(stage, &record).unwrap();
+    }
+
     fn record_path(&self, fingerprint: Digest) -> std::path::PathBuf {
         self.store.state().join("records").join(fingerprint.to_string())
     }
@@ -150,7 +155,7 @@ fn what_is_current_or_pinned_stays_however_old_and_large_it_is() {
     let [current, locked, named, nobodys] = contents.map(|content| project.object(content));
     let [first, second, third, fourth] = [("a", current), ("b", locked), ("c", named), ("d", nobodys)]
         .map(|(name, digest)| project.result(name, &[digest], 99));
-    project.store.set_current("train", first).unwrap();
+    project.set_current("train", first);
     let pinned = Pinned { fingerprints: [third].into(), results: vec![result(&[locked])] };
     let policy = Policy { older_than: Some(DAY), at_most: Some(0) };
     let collected = project.collect(&policy, &pinned);
@@ -203,7 +208,7 @@ fn the_numbers_tell_what_is_current_and_what_is_needed_by_nobody() {
     let project = Project::new();
     let (current, other) = (project.object("current"), project.object("other"));
     project.object("stray");
-    project.store.set_current("train", project.result("train", &[current], 0)).unwrap();
+    project.set_current("train", project.result("train", &[current], 0));
     let damaged = project.record_path(project.result("rfm", &[other], 0));
     project.result("load", &[other], 0);
     fs::write(damaged, "damaged").unwrap();

@@ -97,10 +97,19 @@ impl<'a> Progress<'a> {
         self.ready.range((from, Bound::Unbounded)).next().copied()
     }
 
-    /// Notes that a stage begins; returns what it reads.
-    pub(super) fn start(&mut self, position: usize) -> Inputs {
+    /// Whether no stage is left that has not begun or been given up.
+    pub(super) fn has_begun_all(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
+    /// Notes that a stage begins.
+    pub(super) fn start(&mut self, position: usize) {
         self.waiting.remove(&position);
         self.ready.remove(&position);
+    }
+
+    /// What a stage that may begin reads.
+    pub(super) fn inputs(&self, position: usize) -> Inputs {
         let stage = &self.pipeline.stages[position];
         let input = |(port, reference): (&String, &OutputReference)| {
             let outputs = self.known[self.position(&reference.stage)?].as_ref()?;
@@ -253,7 +262,8 @@ mod tests {
             progress.know(position, &outputs());
         }
         assert_eq!((progress.ready_after(None), progress.ready_after(Some(2))), (Some(2), None));
-        assert_eq!(progress.start(2).len(), 2);
+        assert_eq!(progress.inputs(2).len(), 2);
+        progress.start(2);
         progress.finish(2, done());
         assert_eq!((progress.ready_after(None), progress.take_recorded()), (Some(3), vec![]));
         progress.finish(1, done());

@@ -3,7 +3,7 @@
 //! For: order, concurrency, stopping after a failure or an interruption. Not for: what is done about one stage
 //! (`update`). Called by: the engine.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
@@ -36,6 +36,8 @@ struct Schedule<'a> {
     budget: Budget,
     /// Those started of which nothing is known yet: the others compute no more.
     computing: BTreeSet<usize>,
+    /// Those that were ready, and held against what is written down.
+    looked_at: HashSet<usize>,
     running: JoinSet<(usize, StageResult)>,
     announcer: UnboundedSender<(usize, Outputs)>,
     announced: UnboundedReceiver<(usize, Outputs)>,
@@ -52,6 +54,7 @@ impl<'a> Schedule<'a> {
             limit,
             budget: Budget::new(&session.pipeline.capacity, limit),
             computing: BTreeSet::new(),
+            looked_at: HashSet::new(),
             running: JoinSet::new(),
             announcer,
             announced,
@@ -73,6 +76,8 @@ impl<'a> Schedule<'a> {
                 joined = self.running.join_next() => match joined {
                     Some(Ok((position, result))) => self.finish(position, result),
                     Some(Err(error)) => self.session.note(None, NoteLevel::Warning, error.to_string()),
+                    // Interrupted between two looks, with stages left that are to be given up.
+                    None if self.session.is_cancelled() && !self.progress.has_begun_all() => {}
                     None => break,
                 }
             }
@@ -81,18 +86,35 @@ impl<'a> Schedule<'a> {
     }
 
     /// Starts what may begin, in order, as long as there is room; what needs more than is left lets others go first.
+    /// What is seen at once to be up to date needs neither room nor a thread of its own.
     fn start_ready(&mut self) {
         let mut last = None;
         while self.computing.len() < self.limit
+            && !self.session.is_cancelled()
             && let Some(position) = self.progress.ready_after(last)
         {
             last = Some(position);
+            let inputs = self.progress.inputs(position);
+            if self.looked_at.insert(position) && self.settle_at_once(position, &inputs) {
+                continue;
+            }
             if self.budget.take(&self.session.pipeline.stages[position].terms.resources) {
                 self.computing.insert(position);
-                let inputs = self.progress.start(position);
+                self.progress.start(position);
                 self.start(position, inputs);
             }
         }
+    }
+
+    fn settle_at_once(&mut self, position: usize, inputs: &Inputs) -> bool {
+        let stage = &self.session.pipeline.stages[position];
+        let settled = update::settle_at_once(self.session, stage, inputs);
+        let is_settled = settled.is_some();
+        if let Some(result) = settled {
+            self.progress.finish(position, result);
+            self.tell();
+        }
+        is_settled
     }
 
     fn start(&mut self, position: usize, inputs: Inputs) {

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
-use segpipe_stages::contract::{Fault, NoteLevel, Output, SourceOrigin, StageError};
+use segpipe_stages::contract::{Fault, NoteLevel, Output, OutputKind, ResolvedSource, SourceOrigin, StageError};
 
 use super::execute::{self, Outputs};
 use super::listener::Listener;
@@ -114,6 +114,22 @@ pub(super) fn bring_up_to_date(
     result
 }
 
+/// The result of `stage` for these inputs where what is written down shows at once that it is up to date; none where a
+/// file would have to be read to know, or something is to be done. Never panics, whatever the stage does.
+pub(super) fn settle_at_once(
+    session: &Session,
+    stage: &PipelineStage,
+    inputs: &BTreeMap<String, Digest>,
+) -> Option<StageResult> {
+    if session.reach != Reach::Project || session.options.is_forced {
+        return None;
+    }
+    let began = Instant::now();
+    let update = Update { session, stage, inputs: inputs.clone(), announce: &|_| {} };
+    let settled = catch_unwind(AssertUnwindSafe(|| update.settle_at_once())).ok().flatten();
+    settled.map(|result| StageResult { seconds: began.elapsed().as_secs_f64(), ..result })
+}
+
 fn panicked(stage: &PipelineStage, panic: &(dyn Any + Send)) -> StageError {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message");
@@ -128,6 +144,43 @@ struct Update<'a> {
 }
 
 impl Update<'_> {
+    /// What goes wrong here goes wrong again, and is told, when the stage is brought up to date.
+    fn settle_at_once(&self) -> Option<StageResult> {
+        if !self.shows_known_files() {
+            return None;
+        }
+        let sources = self.known_sources()?;
+        match self.judge(&Document::new(self.stage, &self.inputs, &sources.sources)).ok()? {
+            Judgement::Fresh { record, is_current: true } => {
+                Some(with_sources(self.finish(Outcome::Cached, None, record), &sources))
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether every output is a file whose digest is known.
+    fn shows_known_files(&self) -> bool {
+        let is_known = |output: &Output| {
+            let place = self.session.store.project().join(&self.stage.outputs[&*output.name]);
+            output.kind != OutputKind::Directory && self.session.remembered.knows(&place)
+        };
+        self.stage.stage.outputs().iter().all(is_known)
+    }
+
+    /// The sources, where they are real, there, and their digests known.
+    fn known_sources(&self) -> Option<WitnessedSources> {
+        let Some(request) = self.stage.stage.sources(&self.stage.params).ok()? else {
+            return Some(WitnessedSources::default());
+        };
+        let remembered = &self.session.remembered;
+        let found = self.session.ports.sources.peek(&request).ok()??;
+        let is_known = |source: &ResolvedSource| source.origin == SourceOrigin::File && remembered.knows(&source.path);
+        if !found.iter().all(is_known) {
+            return None;
+        }
+        WitnessedSources::take(found, remembered).ok()
+    }
+
     fn attempt_until_settled(&self) -> Result<StageResult, StageError> {
         for _ in 0..ATTEMPTS {
             let sources = self.sources()?;
@@ -157,9 +210,17 @@ impl Update<'_> {
         let reason = match self.judge(&document)? {
             Judgement::Stale { reason } => reason,
             _ if self.session.options.is_forced => "forced".to_owned(),
-            Judgement::Fresh(record) => return self.finish(Outcome::Cached, None, record).map(Some),
+            Judgement::Fresh { record, is_current } => {
+                if !is_current {
+                    self.note_current(&record)?;
+                }
+                return Ok(Some(self.finish(Outcome::Cached, None, record)));
+            }
             Judgement::Restore { record, reason } => match self.restore(&record) {
-                Ok(()) => return self.finish(Outcome::Restored, Some(reason), record).map(Some),
+                Ok(()) => {
+                    self.note_current(&record)?;
+                    return Ok(Some(self.finish(Outcome::Restored, Some(reason), record)));
+                }
                 Err(StoreError::Damaged { digest, problem }) => {
                     self.session.store.forget_record(record.fingerprint)?;
                     format!("its cached result is {problem} (object {digest})")
@@ -203,7 +264,7 @@ impl Update<'_> {
     /// Notes which result is at the outputs' places, where the run reaches them.
     fn note_current(&self, record: &Record) -> Result<(), StoreError> {
         match self.session.reach {
-            Reach::Project => self.session.store.set_current(&self.stage.name, record.fingerprint),
+            Reach::Project => self.session.store.set_current(&self.stage.name, record),
             Reach::Store => Ok(()),
         }
     }
@@ -221,12 +282,11 @@ impl Update<'_> {
         files::side_by_side(self.stage.stage.outputs(), place).map(drop)
     }
 
-    fn finish(&self, outcome: Outcome, reason: Option<String>, record: Record) -> Result<StageResult, StageError> {
-        self.note_current(&record)?;
+    fn finish(&self, outcome: Outcome, reason: Option<String>, record: Record) -> StageResult {
         for note in &record.notes {
             self.session.emit(Event::Noted { stage: Some(self.stage.name.clone()), note: note.clone() });
         }
-        Ok(StageResult::of_record(outcome, reason, record))
+        StageResult::of_record(outcome, reason, record)
     }
 }
 

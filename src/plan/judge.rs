@@ -18,7 +18,12 @@ use crate::store::{Store, StoreError};
 #[derive(Debug, Clone, PartialEq)]
 pub enum Judgement {
     /// The outputs at their places are those of this record.
-    Fresh(Record),
+    Fresh {
+        /// The result.
+        record: Record,
+        /// Whether it is noted to be the one that they were last brought to.
+        is_current: bool,
+    },
     /// This record is the result, but the places show something else.
     Restore {
         /// The result.
@@ -48,15 +53,21 @@ impl Judge<'_> {
     /// # Errors
     /// Where something in the store or at an output's place cannot be read.
     pub fn judge(&self, stage: &PipelineStage, document: &Document) -> Result<Judgement, StoreError> {
-        let Some(record) = self.store.record(document.fingerprint())? else {
-            let current = self.store.current(&stage.name)?;
-            return Ok(Judgement::Stale { reason: stale_reason(stage, document, current.as_ref()) });
+        let fingerprint = document.fingerprint();
+        // The note of what is current is the record itself, which in most cases is all that has to be read.
+        let (record, before) = match self.store.current(&stage.name)? {
+            Some(current) if current.fingerprint == fingerprint => (Some(current), None),
+            other => (self.store.record(fingerprint)?, Some(other)),
+        };
+        let is_current = before.is_none();
+        let before = before.flatten();
+        let Some(record) = record else {
+            return Ok(Judgement::Stale { reason: stale_reason(stage, document, before.as_ref()) });
         };
         let Some(problem) = self.problem(stage, &record)? else {
-            return Ok(Judgement::Fresh(record));
+            return Ok(Judgement::Fresh { record, is_current });
         };
-        let current = self.store.current(&stage.name)?;
-        let change = current.and_then(|current| fingerprint::difference(&current.document, document.text(), stage));
+        let change = before.and_then(|before| fingerprint::difference(&before.document, document.text(), stage));
         Ok(Judgement::Restore { record, reason: change.unwrap_or(problem) })
     }
 
@@ -77,7 +88,7 @@ impl Judge<'_> {
                 });
             }
         }
-        Ok(Judgement::Fresh(record))
+        Ok(Judgement::Fresh { record, is_current: false })
     }
 
     /// The digests of the stage's outputs at their places, by output; none for what is missing.

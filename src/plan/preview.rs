@@ -62,6 +62,9 @@ impl Preview<'_> {
     /// # Errors
     /// Where something cannot be read.
     pub fn stale_upstream(&self) -> Result<Vec<String>, StageError> {
+        if self.selected.len() == self.pipeline.stages.len() {
+            return Ok(Vec::new());
+        }
         let needed = graph::upstream_of_all(self.pipeline, self.selected.clone());
         let left_out = |stage: &&PipelineStage| {
             needed.contains(stage.name.as_str()) && !self.selected.contains(stage.name.as_str())
@@ -113,7 +116,7 @@ impl Preview<'_> {
             Judgement::Stale { reason } => (State::Stale, Some(reason), None),
             _ if self.is_forced => (State::Stale, Some("forced".to_owned()), None),
             Judgement::Restore { record, reason } => (State::Restore, Some(reason), Some(record)),
-            Judgement::Fresh(record) => (State::Fresh, None, Some(record)),
+            Judgement::Fresh { record, .. } => (State::Fresh, None, Some(record)),
         };
         if let Some(record) = known {
             outputs.insert(&stage.name, known_outputs(stage, &record.outputs));
@@ -148,7 +151,7 @@ impl Preview<'_> {
             Err(error) => return Ok(Some(error.message)),
         };
         Ok(match self.judge_with(stage, &inputs, &sources)? {
-            Judgement::Fresh(_) => None,
+            Judgement::Fresh { .. } => None,
             Judgement::Restore { reason, .. } | Judgement::Stale { reason } => Some(reason),
         })
     }

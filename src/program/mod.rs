@@ -16,7 +16,9 @@ mod lines;
 mod process;
 pub mod promise;
 
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap};
+use std::ffi::OsString;
 use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
@@ -47,6 +49,35 @@ pub enum Command {
     Shell(String),
     /// A program and its arguments, without a shell.
     Words(Vec<String>),
+}
+
+/// The folder of a project, of which many commands' words are asked whether they name a file in it.
+#[derive(Debug)]
+pub struct Project {
+    folder: PathBuf,
+    /// Whether something is there, by the first part of the paths that were asked for: commands have many words in
+    /// common, and few are names of files.
+    found: RefCell<HashMap<OsString, bool>>,
+}
+
+impl Project {
+    /// The project in `folder`.
+    pub fn new(folder: &Path) -> Self {
+        Self { folder: folder.to_owned(), found: RefCell::default() }
+    }
+
+    /// The folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Whether `path`, relative to the folder, is that of a file.
+    fn has_file(&self, path: &Path) -> bool {
+        let Some(first) = path.components().find(|part| *part != Component::CurDir) else { return false };
+        let mut found = self.found.borrow_mut();
+        let is_there = *found.entry(first.as_os_str().to_owned()).or_insert_with(|| self.folder.join(first).exists());
+        is_there && self.folder.join(path).is_file()
+    }
 }
 
 /// A variable of the environment that is handed on.
@@ -118,7 +149,8 @@ impl Command {
         match self {
             Self::Words(words) => words.iter().map(String::as_str).collect(),
             Self::Shell(text) => {
-                let is_border = |c: char| c.is_whitespace() || ";|&()\"'`=".contains(c);
+                let is_border =
+                    |c: char| matches!(c, ';' | '|' | '&' | '(' | ')' | '"' | '\'' | '`' | '=') || c.is_whitespace();
                 let written = |word: &&str| !word.contains('>');
                 let mut is_target = false;
                 let words = text.split(is_border).filter(|word| !word.is_empty()).filter(|word| {
@@ -132,13 +164,13 @@ impl Command {
 
     /// The first file of the project that the command names, which is its script and changes the result as its inputs
     /// do. What else it names may be written by it. Nothing below `artifacts`, which is nobody's source.
-    pub fn script(&self, project: &Path) -> Option<String> {
+    pub fn script(&self, project: &Project) -> Option<String> {
         let is_script = |word: &&str| {
             let path = Path::new(word);
             let mut parts = path.components().filter(|part| *part != Component::CurDir).peekable();
             let is_result = parts.peek().is_some_and(|part| part.as_os_str() == "artifacts");
             let is_inside = parts.all(|part| matches!(part, Component::Normal(_)));
-            is_inside && !is_result && project.join(path).is_file()
+            is_inside && !is_result && project.has_file(path)
         };
         self.candidates().into_iter().find(is_script).map(|word| word.trim_start_matches("./").to_owned())
     }
@@ -146,7 +178,7 @@ impl Command {
 
 impl Variable {
     /// The value that the program gets.
-    fn value(&self) -> Option<std::ffi::OsString> {
+    fn value(&self) -> Option<OsString> {
         self.value.as_ref().map(Into::into).or_else(|| std::env::var_os(&self.name))
     }
 }
@@ -256,7 +288,8 @@ mod tests {
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
             std::fs::write(path, "").unwrap();
         }
-        let script = |command: &Command| command.script(folder.path());
+        let project = Project::new(folder.path());
+        let script = |command: &Command| command.script(&project);
         assert_eq!(script(&shell("python ./stages/churn.py --sql lib.sql > out.txt")).unwrap(), "stages/churn.py");
         assert_eq!(
             script(&shell("echo >out.txt; cat artifacts/a.csv > out.txt | sqlite3 <'lib.sql'")).unwrap(),

@@ -3,7 +3,7 @@
 //! For: default paths, and refusing those that would leave the project or overwrite something. Not for: writing (the
 //! store does). Called by: `check`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Component, Path, PathBuf};
 
 use segpipe_stages::contract::{Output, SourceSelection};
@@ -84,20 +84,48 @@ fn stays_inside(directory: &Path, path: &Path) -> bool {
 
 /// Refuses outputs that are written twice, inside each other, or over a source.
 pub(super) fn check_apart(known: &[Known<'_>], stages: &[PipelineStage]) -> Result<(), Refused> {
-    let mut taken: BTreeMap<PathBuf, String> = BTreeMap::new();
+    let mut taken = Taken::default();
     for stage in stages {
-        taken.extend(sources(stage).map(|path| (path, format!("read by stage `{}`", stage.name))));
+        for path in sources(stage) {
+            taken.insert(path, format!("read by stage `{}`", stage.name));
+        }
     }
     for (stage, checked) in known.iter().zip(stages) {
         for (port, path) in &checked.outputs {
-            if let Some((other, how)) = overlapping(&taken, path) {
+            if let Some((other, how)) = taken.overlapping(path) {
                 let path = other.display().to_string();
-                return Err(Refusal::Taken { path, how: how.clone() }.at(place(stage, port)));
+                return Err(Refusal::Taken { path, how: how.to_owned() }.at(place(stage, port)));
             }
             taken.insert(path.clone(), format!("written by `{}.{port}`", checked.name));
         }
     }
     Ok(())
+}
+
+/// Paths that are spoken for, by whom, and the folders that they are in.
+#[derive(Default)]
+struct Taken {
+    paths: HashMap<PathBuf, String>,
+    /// One of the paths in each folder.
+    folders: HashMap<PathBuf, PathBuf>,
+}
+
+impl Taken {
+    fn insert(&mut self, path: PathBuf, how: String) {
+        for folder in path.ancestors().skip(1) {
+            if self.folders.contains_key(folder) {
+                break;
+            }
+            self.folders.insert(folder.to_owned(), path.clone());
+        }
+        self.paths.insert(path, how);
+    }
+
+    /// The path that is `path`, above it or below it.
+    fn overlapping(&self, path: &Path) -> Option<(&Path, &str)> {
+        let taken = |path: &Path| self.paths.get_key_value(path).map(|(path, how)| (path.as_path(), how.as_str()));
+        path.ancestors().find_map(taken).or_else(|| taken(self.folders.get(path)?))
+    }
 }
 
 /// The files that a stage reads or fetches, without those that a pattern may find.
@@ -108,12 +136,6 @@ fn sources(stage: &PipelineStage) -> impl Iterator<Item = PathBuf> {
         paths.into_iter().chain(request.download.map(|download| download.to))
     });
     paths.map(|path| Path::new(&path).components().filter(|part| *part != Component::CurDir).collect())
-}
-
-fn overlapping<'a>(taken: &'a BTreeMap<PathBuf, String>, path: &Path) -> Option<(&'a PathBuf, &'a String)> {
-    let above = path.ancestors().find_map(|ancestor| taken.get_key_value(ancestor));
-    let below = || taken.range(path.to_owned()..).next().filter(|(other, _)| other.starts_with(path));
-    above.or_else(below)
 }
 
 fn place(stage: &Known<'_>, port: &str) -> Place {

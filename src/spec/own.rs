@@ -18,7 +18,7 @@ use super::raw::{Raw, RawStage, is_plain, known_keys, mapping, text};
 use super::repeat::MARK;
 use super::{duration, promises};
 use crate::program::promise::Promise;
-use crate::program::{Command, Program, Variable, is_reserved};
+use crate::program::{Command, Program, Project, Variable, is_reserved};
 
 /// The keys of a stage that runs a program.
 pub(super) const KEYS: [&str; 13] = [
@@ -49,9 +49,10 @@ const MAX_RETRIES: u64 = 100;
 pub(super) fn settle(raw: &mut Raw, directory: &Path) -> Result<(), Refused> {
     let several: Vec<(String, String)> =
         raw.stages.iter().filter_map(|stage| Some((stage.template.clone()?, stage.name.clone()))).collect();
+    let project = Project::new(directory);
     for stage in &mut raw.stages {
         if stage.own.is_some() {
-            let own = Own { stage, directory };
+            let own = Own { stage, project: &project };
             let (inputs, outputs) = (own.inputs(&several)?, own.outputs()?);
             let program = own.program(&inputs, &outputs)?;
             stage.terms.retries = own.retries()?;
@@ -73,7 +74,7 @@ struct Declared {
 
 struct Own<'a> {
     stage: &'a RawStage,
-    directory: &'a Path,
+    project: &'a Project,
 }
 
 impl Own<'_> {
@@ -93,7 +94,7 @@ impl Own<'_> {
     fn program(&self, inputs: &[Entry], outputs: &[Declared]) -> Result<Program, Refused> {
         let command = self.command()?;
         let mut deps = self.deps()?;
-        if let Some(script) = command.script(self.directory).filter(|script| !deps.contains(script)) {
+        if let Some(script) = command.script(self.project).filter(|script| !deps.contains(script)) {
             deps.insert(0, script);
         }
         let (env, secret_env) = self.variables()?;
@@ -103,7 +104,7 @@ impl Own<'_> {
         });
         Ok(Program {
             name: self.stage.name.clone(),
-            project: self.directory.to_owned(),
+            project: self.project.folder().to_owned(),
             command,
             inputs: inputs.iter().map(|entry| Input::open(entry.key.clone())).collect(),
             outputs: outputs.iter().map(|declared| declared.output.clone()).collect(),
@@ -267,7 +268,7 @@ impl Own<'_> {
             if parts[0].as_os_str() == ARTIFACTS {
                 return refuse(format!("`{written}` is a result; what another stage writes is one of the `inputs`"));
             }
-            let file = self.directory.join(path);
+            let file = self.project.folder().join(path);
             if file.is_dir() {
                 return refuse(format!(
                     "`{written}` is a folder; `{}/**` is all files in it",

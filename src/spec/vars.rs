@@ -33,11 +33,11 @@ pub(super) fn expand(raw: &mut Raw) -> Result<(), Refused> {
     for stage in &mut raw.stages {
         scope.item = stage.item.take();
         for node in stage.uses.iter_mut().chain(&mut stage.resources) {
-            *node = scope.expand(node)?;
+            scope.expand_in_place(node)?;
         }
         let own = stage.own.iter_mut().flatten();
         for entry in stage.inputs.iter_mut().chain(&mut stage.params).chain(&mut stage.outputs).chain(own) {
-            entry.value = scope.expand(&entry.value)?;
+            scope.expand_in_place(&mut entry.value)?;
         }
     }
     Ok(())
@@ -54,6 +54,15 @@ pub(super) struct Scope<'a> {
     text: usize,
 }
 
+/// Whether a text of the value names a variable.
+fn has_variables(node: &Node) -> bool {
+    match &node.content {
+        Content::Scalar(value) => value.as_str().is_some_and(|text| text.contains("${")),
+        Content::List(items) => items.iter().any(has_variables),
+        Content::Mapping(entries) => entries.iter().any(|entry| has_variables(&entry.value)),
+    }
+}
+
 /// A piece of a text with variables.
 #[derive(Debug, PartialEq)]
 enum Piece<'t> {
@@ -65,6 +74,14 @@ impl<'a> Scope<'a> {
     pub(super) fn new(vars: &'a [Entry]) -> Self {
         let vars = vars.iter().map(|entry| (entry.key.as_str(), entry)).collect();
         Self { vars, known: BTreeMap::new(), open: Vec::new(), item: None, nodes: 0, text: 0 }
+    }
+
+    /// The same as [`Self::expand`], without a copy of what has no variables.
+    fn expand_in_place(&mut self, node: &mut Node) -> Result<(), Refused> {
+        if has_variables(node) {
+            *node = self.expand(node)?;
+        }
+        Ok(())
     }
 
     pub(super) fn expand(&mut self, node: &Node) -> Result<Node, Refused> {

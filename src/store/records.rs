@@ -5,11 +5,11 @@
 //! A record is written after its objects are durable, so whoever finds a record finds the objects or proof of damage.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use segpipe_stages::contract::Note;
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::{Store, StoreError, files};
@@ -42,13 +42,6 @@ pub struct RecordedOutput {
     pub rows: Option<u64>,
 }
 
-/// Which result a stage's outputs at their places belong to.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Current {
-    /// The result's fingerprint.
-    pub fingerprint: Digest,
-}
-
 impl Store {
     /// The record of a fingerprint; none where there is none or it is damaged.
     ///
@@ -65,7 +58,10 @@ impl Store {
     /// Where the disk refuses.
     pub fn keep_record(&self, record: &Record) -> Result<(), StoreError> {
         let path = self.record_path(record.fingerprint);
-        self.write_sealed(&path, record, "record.written")?;
+        let temporary = self.temporary_path("record");
+        files::write_synced(&temporary, sealed(record, &path)?.as_bytes())?;
+        crash::point("record.written");
+        files::rename_synced(&temporary, &path)?;
         crash::point("record.stored");
         Ok(())
     }
@@ -83,21 +79,20 @@ impl Store {
     /// # Errors
     /// Where the note is there and cannot be read.
     pub fn current(&self, stage: &str) -> Result<Option<Record>, StoreError> {
-        let current: Option<Current> = read_sealed(&self.current_path(stage))?;
-        current.map_or(Ok(None), |current| self.record(current.fingerprint))
+        read_sealed(&self.current_path(stage))
     }
 
-    /// Notes which result `stage`'s outputs were brought to.
+    /// Notes which result `stage`'s outputs were brought to. The note is the whole record, so that whoever finds the
+    /// outputs unchanged needs no more than it. It need not survive a failing machine: without it the records are asked.
     ///
     /// # Errors
     /// Where the disk refuses.
-    pub fn set_current(&self, stage: &str, fingerprint: Digest) -> Result<(), StoreError> {
-        let current = Current { fingerprint };
+    pub fn set_current(&self, stage: &str, record: &Record) -> Result<(), StoreError> {
         let path = self.current_path(stage);
-        if read_sealed(&path)?.as_ref() == Some(&current) {
-            return Ok(());
-        }
-        self.write_sealed(&path, &current, "current.written")
+        let temporary = self.temporary_path("current");
+        fs::write(&temporary, sealed(record, &path)?).map_err(StoreError::file("write", &temporary))?;
+        crash::point("current.written");
+        fs::rename(&temporary, &path).map_err(StoreError::file("place", &path))
     }
 
     /// When the record of a fingerprint was written; none where that is not known.
@@ -117,20 +112,17 @@ impl Store {
     fn current_path(&self, stage: &str) -> PathBuf {
         self.state().join("current").join(stage)
     }
+}
 
-    fn write_sealed<T: Serialize>(&self, path: &Path, value: &T, point: &'static str) -> Result<(), StoreError> {
-        let body = serde_json::to_string_pretty(value).map_err(std::io::Error::from);
-        let body = body.map_err(StoreError::file("write", path))?;
-        let text = format!("{}\n{body}\n", Digest::of_bytes(body.as_bytes()));
-        let temporary = self.temporary_path("record");
-        files::write_synced(&temporary, text.as_bytes())?;
-        crash::point(point);
-        files::rename_synced(&temporary, path)
-    }
+/// The text of a record, after a line with its digest; `path` is where it is to be.
+fn sealed(record: &Record, path: &Path) -> Result<String, StoreError> {
+    let body = serde_json::to_string_pretty(record).map_err(std::io::Error::from);
+    let body = body.map_err(StoreError::file("write", path))?;
+    Ok(format!("{}\n{body}\n", Digest::of_bytes(body.as_bytes())))
 }
 
 /// Reads a file whose first line is the digest of the rest; none where it is missing or damaged.
-pub(super) fn read_sealed<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, StoreError> {
+pub(super) fn read_sealed(path: &Path) -> Result<Option<Record>, StoreError> {
     let Some(bytes) = files::read_if_present(path)? else { return Ok(None) };
     let parsed = std::str::from_utf8(&bytes).ok().and_then(|text| {
         let (seal, body) = text.split_once('\n')?;
@@ -170,7 +162,7 @@ mod tests {
         let record = record();
         assert_eq!(store.record(record.fingerprint).unwrap(), None);
         store.keep_record(&record).unwrap();
-        store.set_current("rfm", record.fingerprint).unwrap();
+        store.set_current("rfm", &record).unwrap();
         assert_eq!(store.record(record.fingerprint).unwrap(), Some(record.clone()));
         assert_eq!(store.current("rfm").unwrap(), Some(record));
         assert_eq!(store.current("train").unwrap(), None);
@@ -183,11 +175,11 @@ mod tests {
         let record = record();
         store.keep_record(&record).unwrap();
         let path = store.record_path(record.fingerprint);
-        let intact = std::fs::read(&path).unwrap();
+        let intact = fs::read(&path).unwrap();
         for position in 0..intact.len() {
             let mut damaged = intact.clone();
             damaged[position] ^= 1;
-            std::fs::write(&path, &damaged).unwrap();
+            fs::write(&path, &damaged).unwrap();
             assert_eq!(store.record(record.fingerprint).unwrap(), None, "byte {position}");
         }
     }
@@ -199,7 +191,7 @@ mod tests {
         let record = record();
         store.keep_record(&record).unwrap();
         let other = Digest::of_bytes(b"other");
-        std::fs::copy(store.record_path(record.fingerprint), store.record_path(other)).unwrap();
+        fs::copy(store.record_path(record.fingerprint), store.record_path(other)).unwrap();
         assert_eq!(store.record(other).unwrap(), None);
     }
 }

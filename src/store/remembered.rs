@@ -8,7 +8,7 @@
 //! and only if ctime was then older than the file system's timestamp granularity: a younger file could be changed
 //! again within the same tick and look unchanged.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::fs::{self, File, Metadata};
 use std::io;
 use std::os::unix::fs::MetadataExt;
@@ -86,7 +86,7 @@ pub struct Remembered {
 
 #[derive(Debug, Default)]
 struct Entries {
-    by_path: BTreeMap<PathBuf, Entry>,
+    by_path: HashMap<PathBuf, Entry>,
     is_changed: bool,
 }
 
@@ -104,6 +104,13 @@ impl Remembered {
     /// Where it does not exist or cannot be read.
     pub fn digest(&self, path: &Path) -> io::Result<Digest> {
         self.digest_with_witness(path).map(|(digest, _)| digest)
+    }
+
+    /// Whether the digest of a file is known without reading it.
+    pub fn knows(&self, path: &Path) -> bool {
+        let key = path.strip_prefix(&self.project).unwrap_or(path);
+        let known = self.lock().by_path.get(key).map(|entry| entry.witness);
+        known.is_some() && Witness::of(path).ok() == known
     }
 
     /// The digest of a file together with the witness that the file had before and after it was read.
@@ -223,6 +230,21 @@ mod tests {
         settle();
         remembered.digest(&path).unwrap();
         assert_eq!(remembered.lock().by_path.len(), 1);
+    }
+
+    #[test]
+    fn a_file_is_known_from_when_it_was_hashed_until_it_changes() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("table");
+        fs::write(&path, "content").unwrap();
+        let remembered = remembered(folder.path());
+        assert!(!remembered.knows(&path));
+        remembered.settled_digest(&path).unwrap();
+        assert!(remembered.knows(&path));
+        fs::write(&path, "CONTENT").unwrap();
+        assert!(!remembered.knows(&path));
+        fs::remove_file(&path).unwrap();
+        assert!(!remembered.knows(&path));
     }
 
     #[test]

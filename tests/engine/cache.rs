@@ -143,15 +143,36 @@ fn a_damaged_object_is_never_read_by_a_stage_while_the_output_at_its_place_is_ri
     assert_eq!(fs::read_to_string(project.object("one\ntwo\n")).unwrap(), "one\ntwo\n");
 }
 
-#[test]
-fn a_damaged_record_is_a_miss() {
-    let project = Project::new();
-    project.run();
-    for entry in fs::read_dir(project.path("artifacts/.segpipe/records")).unwrap() {
+/// Changes what is written down of `count` in every file of a folder of the store.
+fn damage_notes(project: &Project, folder: &str) {
+    for entry in fs::read_dir(project.path("artifacts/.segpipe").join(folder)).unwrap() {
         let path = entry.unwrap().path();
         let text = fs::read_to_string(&path).unwrap().replace("number 20", "number 21");
         fs::write(path, text).unwrap();
     }
+}
+
+#[test]
+fn a_damaged_record_is_a_miss() {
+    let mut project = Project::new();
+    project.run();
+    damage_notes(&project, "records");
+    assert_eq!(project.run_well(), ALL_CACHED, "the note of what is current is intact");
+    project.k = 5;
+    project.run();
+    project.k = 10;
+    assert_eq!(project.run_well(), "load:cached count:ran draw:restored");
+}
+
+#[test]
+fn a_damaged_note_of_what_is_current_costs_nothing_where_the_record_is_intact() {
+    let project = Project::new();
+    project.run();
+    damage_notes(&project, "current");
+    assert_eq!(project.run_well(), ALL_CACHED);
+    damage_notes(&project, "records");
+    assert_eq!(project.run_well(), ALL_CACHED, "the note was written anew");
+    damage_notes(&project, "current");
     assert_eq!(project.run_well(), "load:cached count:ran draw:cached");
 }
 

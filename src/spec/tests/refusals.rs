@@ -288,7 +288,7 @@ fn an_output_inside_another_is_refused() {
 #[test]
 fn an_output_around_another_is_refused() {
     assert_snapshot!(changed("  report:", "  report:\n    outputs: {images: artifacts/train}"), @r#"
-    pipeline.yaml:14:23: `artifacts/train/model.onnx` is written by `train.onnx` already
+    pipeline.yaml:14:23: `artifacts/train/model.parquet` is written by `train.model` already
        |
     14 |     outputs: {images: artifacts/train}
        |                       ^^^^^^^^^^^^^^^
