@@ -131,6 +131,14 @@ impl Store {
         files::remove(&copy)
     }
 
+        let copied = self.copy_files(digest, destination);
+        if copied.is_err() {
+            files::remove(destination)?;
+        }
+        copied
+    }
+
+    fn copy_files(&self, digest: Digest, destination: &Path) -> Result<(), StoreError> {
     fn copy_tree(&self, digest: Digest, destination: &Path) -> Result<(), StoreError> {
         files::create_directory(destination)?;
         let copy = |(name, file): &(String, Digest)| {
@@ -257,6 +265,19 @@ mod tests {
         assert_eq!(project.present(&place, OutputKind::Directory), Some(new));
         assert!(!place.join("svg").exists());
     }
+    #[test]
+    fn a_directory_of_which_a_file_is_damaged_is_not_placed_and_leaves_nothing_behind() {
+        let project = Project::new();
+        let tree = project.tree(&[("a.png", "1"), ("b.png", "2")]);
+        fs::remove_file(project.store.object_path(Digest::of_bytes(b"2"))).unwrap();
+        let place = project.folder.path().join("artifacts/visualize/images");
+        let error = project.store.place(tree, OutputKind::Directory, &place).unwrap_err();
+        assert!(matches!(error, StoreError::Damaged { problem: "missing", .. }), "{error}");
+        let temporary = fs::read_dir(project.store.state().join("temporary")).unwrap();
+        let left: Vec<_> = temporary.map(|entry| fs::read_dir(entry.unwrap().path()).unwrap().count()).collect();
+        assert!(!place.exists() && left.iter().all(|count| *count == 0), "{left:?}");
+    }
+
 
     #[test]
     fn something_of_another_kind_at_the_place_counts_as_missing_and_is_replaced() {

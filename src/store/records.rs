@@ -123,9 +123,14 @@ impl Store {
         let body = body.map_err(StoreError::file("write", path))?;
         let text = format!("{}\n{body}\n", Digest::of_bytes(body.as_bytes()));
         let temporary = self.temporary_path("record");
-        files::write_synced(&temporary, text.as_bytes())?;
-        crash::point(point);
+        files::write_synced(&temporary, sealed(&body).as_bytes())?;
+        files::pass(point, path)?;
         files::rename_synced(&temporary, path)
+/// What a file holds whose first line is the digest of the rest.
+pub(super) fn sealed(body: &str) -> String {
+    format!("{}\n{body}\n", Digest::of_bytes(body.as_bytes()))
+}
+
     }
 }
 
@@ -135,7 +140,7 @@ pub(super) fn read_sealed<T: DeserializeOwned>(path: &Path) -> Result<Option<T>,
     let parsed = std::str::from_utf8(&bytes).ok().and_then(|text| {
         let (seal, body) = text.split_once('\n')?;
         let body = body.strip_suffix('\n')?;
-        let is_intact = seal.parse() == Ok(Digest::of_bytes(body.as_bytes()));
+        let is_intact = seal == Digest::of_bytes(body.as_bytes()).to_string();
         is_intact.then(|| serde_json::from_str(body).ok()).flatten()
     });
     Ok(parsed)
@@ -177,18 +182,18 @@ mod tests {
     }
 
     #[test]
-    fn every_flipped_byte_of_a_record_makes_it_a_miss() {
+    fn every_flipped_bit_of_a_record_makes_it_a_miss() {
         let folder = tempfile::tempdir().unwrap();
         let store = store(&folder);
         let record = record();
         store.keep_record(&record).unwrap();
         let path = store.record_path(record.fingerprint);
         let intact = std::fs::read(&path).unwrap();
-        for position in 0..intact.len() {
+        for bit in 0..8 * intact.len() {
             let mut damaged = intact.clone();
-            damaged[position] ^= 1;
+            damaged[bit / 8] ^= 1 << (bit % 8);
             std::fs::write(&path, &damaged).unwrap();
-            assert_eq!(store.record(record.fingerprint).unwrap(), None, "byte {position}");
+            assert_eq!(store.record(record.fingerprint).unwrap(), None, "bit {bit}");
         }
     }
 
