@@ -3,7 +3,11 @@
 //! For: writing it after a complete run, reading it, telling how a run differs from it. Not for: one run at a time
 //! (`store::holder`). Called by: the engine, `history`.
 //!
-//! One fact a line, sorted, so that it diffs and merges well: `output STAGE.OUTPUT DIGEST`, `source STAGE NAME DIGEST`.
+//! One fact a line, sorted, so that it diffs and merges well: `output STAGE.OUTPUT DIGEST`, `source STAGE NAME DIGEST`,
+//! and `frozen STAGE.OUTPUT DIGEST` for what no run made, but used as it was.
+
+mod merge;
+mod text;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -34,6 +38,11 @@ impl Lock {
 
     /// Adds a source of a stage.
     pub fn add_source(&mut self, stage: &str, name: &str, digest: Digest) {
+    /// Adds an output of a frozen stage, which was used as it was.
+    pub fn add_frozen(&mut self, stage: &str, output: &str, digest: Digest) {
+        self.facts.insert(format!("frozen {stage}.{output}"), digest);
+    }
+
         self.facts.insert(format!("source {stage} {}", Value::from(name)), digest);
     }
 

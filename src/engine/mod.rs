@@ -19,6 +19,7 @@ mod upstream;
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
+use std::collections::BTreeSet;
 use std::sync::atomic::AtomicBool;
 
 use segpipe_stages::contract::{Fault, FinishedStage, SourceResolver, StageError, StageFault, Tracker};
@@ -131,8 +132,24 @@ pub enum EngineError {
         /// The arguments that leave it out.
         arguments: String,
     },
-    /// Stages that the selection leaves out are not up to date, and that was not to be.
-    #[error("left out by `{arguments}`, and not up to date: {}", upstream.join(", "))]
+    /// A frozen stage has no outputs that could be used as they are.
+    #[error("`{output}` is not there, and `{stage}` is frozen")]
+    MissingFrozen {
+        /// The stage.
+        stage: String,
+        /// Its output that is needed.
+        output: String,
+    },
+    /// Nothing is asked for but what is frozen.
+    #[error("`{arguments}` means nothing but what is frozen: {}", stages.join(", "))]
+    NothingThawed {
+        /// The stages.
+        stages: Vec<String>,
+        /// The arguments that ask for them.
+        arguments: String,
+    },
+    /// Stages that the selection leaves out, or that are frozen, are not up to date, and that was not to be.
+    #[error("{}, and not up to date: {}", left_out(arguments), upstream.join(", "))]
     StaleUpstream {
         /// Which, and why.
         upstream: Vec<String>,
@@ -157,6 +174,10 @@ impl EngineError {
             Self::StaleUpstream { .. } => {
                 Some("bring it up to date first, or leave `--strict` out to use it as it is".to_owned())
             }
+            Self::MissingFrozen { .. } => Some("take `frozen` away and run it once, or put the file there".to_owned()),
+            Self::NothingThawed { .. } => {
+                Some("a frozen stage never runs, not even by `--force`; take `frozen` away first".to_owned())
+            }
             Self::Plan(error) => error.hint.clone(),
             Self::Threads(_) => None,
         }
@@ -165,7 +186,10 @@ impl EngineError {
     /// The exit code of a process that ends with this error.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Selection(_) | Self::MissingUpstream { .. } => 2,
+            Self::Selection(_)
+            | Self::MissingUpstream { .. }
+            | Self::MissingFrozen { .. }
+            | Self::NothingThawed { .. } => 2,
             Self::StaleUpstream { .. } => exit_code(Fault::Stage),
             Self::Store(_) => exit_code(Fault::Disk),
             Self::Plan(error) => exit_code(error.fault),
@@ -177,6 +201,25 @@ impl EngineError {
 /// The exit code for a failure that is whose.
 pub const fn exit_code(fault: Fault) -> u8 {
     match fault {
+/// Why stages are not run.
+fn left_out(arguments: &str) -> String {
+    if arguments.is_empty() { "frozen".to_owned() } else { format!("left out by `{arguments}`") }
+}
+
+/// The stages that a selection asks for.
+///
+/// # Errors
+/// Where part of it means no stage, or all that it means is frozen.
+fn asked_for<'a>(pipeline: &'a Pipeline, selection: &Selection) -> Result<BTreeSet<&'a str>, EngineError> {
+    let selected = selection.stages(pipeline)?;
+    let is_frozen = |name: &&str| pipeline.stage(name).is_some_and(|stage| stage.terms.is_frozen);
+    if selection.is_everything() || selected.is_empty() || !selected.iter().all(is_frozen) {
+        return Ok(selected);
+    }
+    let stages = selected.iter().map(|name| format!("`{name}`")).collect();
+    Err(EngineError::NothingThawed { stages, arguments: selection.arguments() })
+}
+
         Fault::Stage => 1,
         Fault::Params => 2,
         Fault::Data => 3,
@@ -220,7 +263,7 @@ pub fn explain(pipeline: &Pipeline, name: &str, sources: &dyn SourceResolver) ->
     let remembered = Remembered::load(&pipeline.directory, store.remembered_path());
     let preview = Preview {
         pipeline,
-        selected: &options.selection.stages(pipeline)?,
+        selected: &asked_for(pipeline, &options.selection)?,
         selection: &options.selection,
         is_forced: false,
         judge: Judge { store: &store, remembered: &remembered },
@@ -237,7 +280,7 @@ pub fn explain(pipeline: &Pipeline, name: &str, sources: &dyn SourceResolver) ->
 pub fn plan(pipeline: &Pipeline, options: &RunOptions, sources: &dyn SourceResolver) -> Result<Plan, EngineError> {
     let store = Store::new(&pipeline.directory);
     let remembered = Remembered::load(&pipeline.directory, store.remembered_path());
-    let selected = options.selection.stages(pipeline)?;
+    let selected = asked_for(pipeline, &options.selection)?;
     let preview = Preview {
         pipeline,
         selected: &selected,

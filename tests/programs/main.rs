@@ -1,6 +1,12 @@
 //! Stages that run programs of the user's, with the binary end to end: shell scripts on small texts.
 
 #[cfg(test)]
+mod determinism;
+#[cfg(test)]
+mod disk;
+#[cfg(test)]
+mod frozen;
+#[cfg(test)]
 mod handed_over;
 #[cfg(test)]
 mod life;
