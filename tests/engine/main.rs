@@ -7,6 +7,8 @@ mod failures;
 #[cfg(test)]
 mod in_store;
 mod lock;
+#[cfg(test)]
+mod oracle;
 mod partial;
 mod plan;
 mod sources;
