@@ -2,6 +2,8 @@
 //!
 //! For: names, values, defaults, conflicts, examples. Not for: what the commands do. Called by: `cli`.
 
+mod lock;
+
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -13,6 +15,8 @@ use clap_complete::Shell;
 
 use super::units;
 use crate::mlflow::ModelUri;
+
+pub use lock::{LockCommand, LockMergeArguments};
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -92,6 +96,9 @@ pub enum Command {
     /// Look after the cache: how much it holds, whether all of it is intact, what of it may go
     #[command(subcommand)]
     Cache(CacheCommand),
+    /// Look after pipeline.lock: merge two versions of it
+    #[command(subcommand)]
+    Lock(LockCommand),
     /// Write one row per customer with segment and recommended action, as CSV or XLSX
     Export(ExportArguments),
     /// Give new customers or new transactions the segments of the trained model
@@ -658,6 +665,8 @@ mod tests {
         }
     }
 
+            "segpipe lock merge base.lock pipeline.lock",
+            "segpipe lock",
     /// Help as on a terminal of 100 columns, wherever the test runs.
     fn help(path: &[&str]) -> String {
         let mut command = Arguments::command().term_width(100);

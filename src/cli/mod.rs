@@ -14,6 +14,7 @@ mod failure;
 mod graph;
 mod init;
 mod panic;
+mod lock;
 mod place;
 mod predict;
 mod printer;
@@ -115,5 +116,6 @@ fn dispatch(arguments: Arguments, printer: Printer) -> Ending {
         Command::Init(arguments) => init::init(&around, &arguments),
         Command::Cache(command) => cache::cache(&around, &command),
         Command::Export(arguments) => export::export(&around, &arguments),
+        Command::Lock(command) => lock::lock(&command),
     }
 }

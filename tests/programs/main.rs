@@ -11,6 +11,8 @@ mod handed_over;
 #[cfg(test)]
 mod life;
 #[cfg(test)]
+mod merges;
+#[cfg(test)]
 mod outputs;
 #[expect(dead_code, reason = "shared with the tests of single commands, which need more of it")]
 #[path = "../command/process.rs"]
