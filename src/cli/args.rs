@@ -21,7 +21,7 @@ pub use lock::{LockCommand, LockMergeArguments};
 const EXIT_CODES: &str = "\
 Exit codes:
   0    all is well
-  1    a stage failed, `--locked` found differences, or `--strict` found stale upstream stages
+  1    a stage failed, or `--locked`, `--strict` or `--check-determinism` found what must not be
   2    the command line, the pipeline file, a stage's name or a param is wrong
   3    the data is missing, unreadable or rejected by `validate`
   4    the cache, the disk or the project's lock (`--no-wait`) is in the way
@@ -157,6 +157,7 @@ Examples:
   segpipe run --profile robust             with the params of a profile
   segpipe run --trace run.html             with a page of when each stage began and ended
   segpipe run --locked                     fail if the results differ from pipeline.lock
+  segpipe run --check-determinism train    run a stage twice and compare every byte that it writes
   segpipe run --json | jq .outcome         for programs: one JSON object a line";
 
 /// The arguments of `segpipe run`.
@@ -204,6 +205,11 @@ pub struct RunArguments {
     /// Fail (exit code 1) where the results differ from pipeline.lock
     #[arg(long, conflicts_with = "dry_run")]
     pub locked: bool,
+    /// Run this stage twice, with what it needs, and fail (exit code 1) where a byte of its outputs differs; leaves the
+    /// outputs and what is known of the stage as they are
+    #[arg(long, value_name = "STAGE", conflicts_with_all = ["select", "from", "to", "only", "force", "dry_run",
+        "keep_going", "strict", "locked", "json", "trace"])]
+    pub check_determinism: Option<String>,
     /// Tell what happens as JSON lines on stdout
     #[arg(long)]
     pub json: bool,
@@ -645,6 +651,7 @@ mod tests {
         for line in [
             "segpipe run --only train --from load",
             "segpipe run --dry-run --locked",
+            "segpipe run --check-determinism train --force",
             "segpipe run --quiet --verbose",
             "segpipe run --jobs 0",
             "segpipe run --threads many",
@@ -658,6 +665,8 @@ mod tests {
             "segpipe serve --model-uri shop",
             "segpipe serve --bind nowhere",
             "segpipe serve --concurrency 0",
+            "segpipe lock merge base.lock pipeline.lock",
+            "segpipe lock",
             "segpipe walk",
             "segpipe",
         ] {
@@ -665,8 +674,6 @@ mod tests {
         }
     }
 
-            "segpipe lock merge base.lock pipeline.lock",
-            "segpipe lock",
     /// Help as on a terminal of 100 columns, wherever the test runs.
     fn help(path: &[&str]) -> String {
         let mut command = Arguments::command().term_width(100);

@@ -14,7 +14,7 @@ use super::failure::Failure;
 use super::printer::Printer;
 use super::project::{self, Surroundings};
 use super::tracking::Tracking;
-use super::{Ending, panic, signals, status, threads};
+use super::{Ending, determinism, panic, signals, status, threads};
 use crate::engine::{self, Ports, RunOptions, RunReport};
 use crate::event::{Event, EventSink, RunFinished};
 use crate::graph::Selection;
@@ -82,6 +82,9 @@ fn not_begun(exit_code: u8) -> RunFinished {
 fn begin(around: &Surroundings, arguments: &RunArguments, listeners: &Listeners) -> Ending {
     let options = options(arguments)?;
     let pipeline = around.open(&arguments.overriding)?;
+    if let Some(stage) = &arguments.check_determinism {
+        return determinism::check(around, &pipeline, stage, &options, listeners.sink());
+    }
     if arguments.dry_run {
         return show_plan(around, &pipeline, &options, listeners.json.as_deref());
     }

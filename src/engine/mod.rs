@@ -5,21 +5,23 @@
 //!
 //! [`run`] takes the project, lets [`schedule`] start stages as their inputs become known, and closes the run
 //! ([`closing`]). One stage at a time is the business of [`update`], which executes with [`execute`]. [`compute`] does
-//! the same in the store alone, for studies.
+//! the same in the store alone, for studies; [`run_twice`] runs one stage to compare it with itself.
 
 mod budget;
 mod closing;
+pub mod difference;
 mod execute;
 mod listener;
 mod progress;
 mod schedule;
 mod session;
+pub mod twice;
 mod update;
 mod upstream;
 
+use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
-use std::collections::BTreeSet;
 use std::sync::atomic::AtomicBool;
 
 use segpipe_stages::contract::{Fault, FinishedStage, SourceResolver, StageError, StageFault, Tracker};
@@ -35,6 +37,7 @@ use crate::store::remembered::Remembered;
 use crate::store::{Store, StoreError};
 
 use session::{Reach, Session};
+use twice::Twice;
 
 /// How a run is to be done.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -171,12 +174,12 @@ impl EngineError {
             Self::Selection(error) => error.hint(),
             Self::Store(error) => error.hint(),
             Self::MissingUpstream { stage, .. } => Some(format!("run `segpipe run --to {stage}` first")),
-            Self::StaleUpstream { .. } => {
-                Some("bring it up to date first, or leave `--strict` out to use it as it is".to_owned())
-            }
             Self::MissingFrozen { .. } => Some("take `frozen` away and run it once, or put the file there".to_owned()),
             Self::NothingThawed { .. } => {
                 Some("a frozen stage never runs, not even by `--force`; take `frozen` away first".to_owned())
+            }
+            Self::StaleUpstream { .. } => {
+                Some("bring it up to date first, or leave `--strict` out to use it as it is".to_owned())
             }
             Self::Plan(error) => error.hint.clone(),
             Self::Threads(_) => None,
@@ -198,9 +201,6 @@ impl EngineError {
     }
 }
 
-/// The exit code for a failure that is whose.
-pub const fn exit_code(fault: Fault) -> u8 {
-    match fault {
 /// Why stages are not run.
 fn left_out(arguments: &str) -> String {
     if arguments.is_empty() { "frozen".to_owned() } else { format!("left out by `{arguments}`") }
@@ -220,6 +220,9 @@ fn asked_for<'a>(pipeline: &'a Pipeline, selection: &Selection) -> Result<BTreeS
     Err(EngineError::NothingThawed { stages, arguments: selection.arguments() })
 }
 
+/// The exit code for a failure that is whose.
+pub const fn exit_code(fault: Fault) -> u8 {
+    match fault {
         Fault::Stage => 1,
         Fault::Params => 2,
         Fault::Data => 3,
@@ -251,6 +254,15 @@ pub fn compute(pipeline: Pipeline, options: &RunOptions, ports: Ports) -> Result
     let session = Arc::new(Session::begin(Reach::Store, pipeline, options, ports)?);
     let results = schedule::run(&session)?;
     Ok(closing::hand_over(&session, results))
+}
+
+/// Runs the stage called `name` twice with the same inputs and compares every byte. What it needs is computed in the store
+/// first, as [`compute`] does; outputs, and what is known of the stage, stay as they are. Blocking; starts its own threads.
+///
+/// # Errors
+/// [`EngineError`] where it cannot begin. Stages that fail are in the result.
+pub fn run_twice(pipeline: &Pipeline, name: &str, options: &RunOptions, ports: Ports) -> Result<Twice, EngineError> {
+    twice::run(pipeline, name, options, ports)
 }
 
 /// Why the stage called `name` would run, or would not; touches nothing.
