@@ -14,10 +14,10 @@ use super::progress::Results;
 use super::session::{Reach, Session};
 use super::update::StageResult;
 use super::{Computed, Failure, RunReport, exit_code};
-use crate::crash;
 use crate::event::{Event, Outcome, RunFinished};
 use crate::lock::Lock;
 use crate::spec::pipeline::PipelineStage;
+use crate::store::files;
 
 /// Closes a run whose stages are all done with.
 pub(super) fn close(session: &Session, mut results: Results) -> RunReport {
@@ -168,11 +168,12 @@ fn seal(session: &Session, results: &Results, failures: &[Failure]) -> Option<Pa
     } else {
         return None;
     };
-    match sealed {
-        Ok(path) => {
-            crash::point("run.sealed");
-            path
-        }
+    let passed = |path: Option<PathBuf>| {
+        files::pass("run.sealed", path.as_deref().unwrap_or(session.store.project()))?;
+        Ok(path)
+    };
+    match sealed.and_then(passed) {
+        Ok(path) => path,
         Err(error) => {
             session.note(None, NoteLevel::Warning, format!("the run could not be sealed for tracking: {error}"));
             None

@@ -14,7 +14,6 @@ use segpipe_stages::contract::{
 
 use super::listener::Listener;
 use super::session::Session;
-use crate::crash;
 use crate::digest::Digest;
 use crate::event::Event;
 use crate::fingerprint::Document;
@@ -88,7 +87,7 @@ pub(super) struct Attempt<'a> {
 impl Attempt<'_> {
     fn run(&self) -> Result<Option<Record>, StageError> {
         let directory = self.session.store.private_directory(&self.stage.name)?;
-        crash::point("stage.began");
+        files::pass("stage.began", &directory)?;
         let done = self.run_in(&directory);
         // What a failed attempt wrote is nobody's.
         files::remove(&directory)?;
@@ -96,9 +95,8 @@ impl Attempt<'_> {
     }
 
     fn run_in(&self, directory: &Path) -> Result<Option<Record>, StageError> {
-        let Self { session, stage, document, sources, .. } = *self;
+        let Self { session, stage, document, .. } = *self;
         let began = Instant::now();
-        let inputs = readable_inputs(session, stage, self.inputs)?;
         let listener = Listener::new(session, &stage.name);
         let (report, rows) = self.compute(directory, &listener, None)?;
         files::pass("stage.computed", directory)?;
@@ -117,6 +115,8 @@ impl Attempt<'_> {
         };
         session.store.keep_record(&record)?;
         Ok(Some(record))
+    }
+
     /// Lets the stage write into a folder; on this pool, or on that of the whole run.
     pub(super) fn compute(
         &self,
@@ -136,8 +136,6 @@ impl Attempt<'_> {
         };
         let report = done.map_err(|error| self.explain(error, &ctx.inputs, listener))?;
         Ok((report, ctx.rows()))
-    }
-
     }
 
     /// Whether a source is another file now than the one that was read, or others are found.

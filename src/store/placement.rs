@@ -14,7 +14,6 @@ use segpipe_stages::contract::OutputKind;
 
 use super::remembered::Remembered;
 use super::{Store, StoreError, files, objects, tree};
-use crate::crash;
 use crate::digest::Digest;
 
 impl Store {
@@ -110,27 +109,28 @@ impl Store {
     fn place_file(&self, digest: Digest, destination: &Path) -> Result<(), StoreError> {
         let copy = self.temporary_path("output");
         self.copy_verified(digest, &copy)?;
-        crash::point("output.copied");
+        files::pass("output.copied", destination)?;
         if destination.is_dir() {
             let aside = self.temporary_path("aside");
             fs::rename(destination, &aside).map_err(StoreError::file("move away", destination))?;
             files::remove(&aside)?;
         }
         files::rename_synced(&copy, destination)?;
-        crash::point("output.placed");
-        Ok(())
+        files::pass("output.placed", destination)
     }
 
     fn place_directory(&self, digest: Digest, destination: &Path) -> Result<(), StoreError> {
         let copy = self.temporary_path("directory");
         self.copy_tree(digest, &copy)?;
-        crash::point("directory.copied");
+        files::pass("directory.copied", destination)?;
         exchange(&copy, destination).map_err(StoreError::file("place", destination))?;
-        crash::point("directory.exchanged");
+        files::pass("directory.exchanged", destination)?;
         files::sync_parent(destination)?;
         files::remove(&copy)
     }
 
+    /// Copies a directory; where that fails, nothing of it stays.
+    fn copy_tree(&self, digest: Digest, destination: &Path) -> Result<(), StoreError> {
         let copied = self.copy_files(digest, destination);
         if copied.is_err() {
             files::remove(destination)?;
@@ -139,7 +139,6 @@ impl Store {
     }
 
     fn copy_files(&self, digest: Digest, destination: &Path) -> Result<(), StoreError> {
-    fn copy_tree(&self, digest: Digest, destination: &Path) -> Result<(), StoreError> {
         files::create_directory(destination)?;
         let copy = |(name, file): &(String, Digest)| {
             let path = destination.join(name);
@@ -265,6 +264,7 @@ mod tests {
         assert_eq!(project.present(&place, OutputKind::Directory), Some(new));
         assert!(!place.join("svg").exists());
     }
+
     #[test]
     fn a_directory_of_which_a_file_is_damaged_is_not_placed_and_leaves_nothing_behind() {
         let project = Project::new();
@@ -277,7 +277,6 @@ mod tests {
         let left: Vec<_> = temporary.map(|entry| fs::read_dir(entry.unwrap().path()).unwrap().count()).collect();
         assert!(!place.exists() && left.iter().all(|count| *count == 0), "{left:?}");
     }
-
 
     #[test]
     fn something_of_another_kind_at_the_place_counts_as_missing_and_is_replaced() {

@@ -13,7 +13,6 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::{Store, StoreError, files};
-use crate::crash;
 use crate::digest::Digest;
 
 /// One result.
@@ -66,8 +65,7 @@ impl Store {
     pub fn keep_record(&self, record: &Record) -> Result<(), StoreError> {
         let path = self.record_path(record.fingerprint);
         self.write_sealed(&path, record, "record.written")?;
-        crash::point("record.stored");
-        Ok(())
+        files::pass("record.stored", &path)
     }
 
     /// Forgets a record whose objects turned out to be damaged.
@@ -121,17 +119,16 @@ impl Store {
     fn write_sealed<T: Serialize>(&self, path: &Path, value: &T, point: &'static str) -> Result<(), StoreError> {
         let body = serde_json::to_string_pretty(value).map_err(std::io::Error::from);
         let body = body.map_err(StoreError::file("write", path))?;
-        let text = format!("{}\n{body}\n", Digest::of_bytes(body.as_bytes()));
         let temporary = self.temporary_path("record");
         files::write_synced(&temporary, sealed(&body).as_bytes())?;
         files::pass(point, path)?;
         files::rename_synced(&temporary, path)
+    }
+}
+
 /// What a file holds whose first line is the digest of the rest.
 pub(super) fn sealed(body: &str) -> String {
     format!("{}\n{body}\n", Digest::of_bytes(body.as_bytes()))
-}
-
-    }
 }
 
 /// Reads a file whose first line is the digest of the rest; none where it is missing or damaged.
