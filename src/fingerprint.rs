@@ -11,7 +11,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use segpipe_stages::contract::{Determinant, Part, Source};
+use segpipe_stages::contract::{Determinant, Part, Source, SourceOrigin};
 use serde_json::Value;
 
 use crate::digest::Digest;
@@ -95,6 +95,18 @@ fn canonical(value: &Value) -> String {
         Value::Array(items) => format!("[{}]", items.iter().map(canonical).collect::<Vec<_>>().join(",")),
         plain => plain.to_string(),
     }
+}
+
+/// Name, digest and origin of the sources that a document names, in order.
+pub fn sources(document: &str) -> Vec<(String, Digest, SourceOrigin)> {
+    let source = |line: &str| {
+        let mut words = line.strip_prefix("source ")?.split_once(' ')?.1.rsplitn(3, ' ');
+        let (origin, digest, name) = (words.next()?, words.next()?, words.next()?);
+        let simulated = SourceOrigin::Simulated;
+        let origin = if origin == simulated.as_str() { simulated } else { SourceOrigin::File };
+        Some((serde_json::from_str(name).ok()?, digest.parse().ok()?, origin))
+    };
+    document.lines().filter_map(source).collect()
 }
 
 /// How the document `new` of `stage` differs from `old`, in words a person can act on; none where it does not.
@@ -338,6 +350,14 @@ pub(crate) mod tests {
              part study {{\"k\":[2,3],\"seed\":1}}\ninput orders {digest}\n"
         );
         assert_eq!(text, expected);
+    }
+
+    #[test]
+    fn the_sources_that_a_document_names_are_read_back() {
+        let digest = Digest::of_bytes(b"data");
+        let text = format!("source 0 \"a b.csv\" {digest} file\nparam k 1\nsource 1 \"c.csv\" {digest} simulated\n");
+        let expected = [("a b.csv", SourceOrigin::File), ("c.csv", SourceOrigin::Simulated)];
+        assert_eq!(sources(&text), expected.map(|(name, origin)| (name.to_owned(), digest, origin)));
     }
 
     #[test]

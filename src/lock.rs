@@ -1,35 +1,46 @@
 //! pipeline.lock: the committed list of what a pipeline produced.
 //!
-//! For: writing it after a complete run, reading it, telling how a run differs from it. Not for: one run at a time
-//! (`store::holder`). Called by: the engine, `history`.
+//! For: writing it after a complete run, reading it (`text`), telling how a run differs from it, merging two of them
+//! (`merge`). Not for: one run at a time (`store::holder`). Called by: the engine, `history`, `segpipe lock`.
 //!
-//! One fact a line, sorted, so that it diffs and merges well: `output STAGE.OUTPUT DIGEST`, `source STAGE NAME DIGEST`.
+//! One fact a line, sorted, so that it diffs and merges well: `output STAGE.OUTPUT DIGEST`, `source STAGE NAME DIGEST`,
+//! and `frozen STAGE.OUTPUT DIGEST` for what no run made, but used as it was.
+
+mod merge;
+mod text;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use crate::crash;
 use crate::digest::Digest;
 use crate::store::{Store, StoreError, files};
-
-const HEADER: &str = "\
-# What this pipeline produced from which sources, as blake3 digests. Written by `segpipe run` after a complete run;
-# commit it. `segpipe run --locked` fails where a run would produce anything else.
-version 1
-";
 
 /// The facts of a pipeline.lock: what a line is about, and its digest.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Lock {
     facts: BTreeMap<String, Digest>,
+    /// What two sides of a merge say differently, which only a run can settle.
+    conflicts: BTreeMap<String, Sides>,
+}
+
+/// What each side of a merge says about one thing; none where it does not speak of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Sides {
+    ours: Option<Digest>,
+    theirs: Option<Digest>,
 }
 
 impl Lock {
     /// Adds an output of a stage.
     pub fn add_output(&mut self, stage: &str, output: &str, digest: Digest) {
         self.facts.insert(format!("output {stage}.{output}"), digest);
+    }
+
+    /// Adds an output of a frozen stage, which was used as it was.
+    pub fn add_frozen(&mut self, stage: &str, output: &str, digest: Digest) {
+        self.facts.insert(format!("frozen {stage}.{output}"), digest);
     }
 
     /// Adds a source of a stage.
@@ -51,26 +62,16 @@ impl Lock {
         Ok(bytes.map(|bytes| Self::parse(&String::from_utf8_lossy(&bytes))))
     }
 
-    /// The lock with this text. Lines that are no facts are passed over.
-    pub fn parse(text: &str) -> Self {
-        let fact = |line: &str| {
-            let (what, digest) = line.rsplit_once(' ')?;
-            Some((what.to_owned(), digest.parse().ok()?))
-        };
-        Self { facts: text.lines().filter_map(fact).collect() }
-    }
-
-    /// Stage, output and digest of every output that it names.
+    /// Stage, output and digest of every output that it names; both digests where a merge left two.
     pub fn outputs(&self) -> impl Iterator<Item = (&str, &str, Digest)> {
-        self.facts.iter().filter_map(|(what, digest)| {
-            let (stage, output) = what.strip_prefix("output ")?.split_once('.')?;
-            Some((stage, output, *digest))
+        let both = |(what, sides): (_, &Sides)| [(what, sides.ours), (what, sides.theirs)];
+        let conflicts = self.conflicts.iter().flat_map(both).filter_map(|(what, digest)| Some((what, digest?)));
+        let facts = self.facts.iter().map(|(what, digest)| (what, *digest));
+        facts.chain(conflicts).filter_map(|(what, digest): (&String, Digest)| {
+            let output = what.strip_prefix("output ").or_else(|| what.strip_prefix("frozen "));
+            let (stage, output) = output?.split_once('.')?;
+            Some((stage, output, digest))
         })
-    }
-
-    fn to_text(&self) -> String {
-        let lines = self.facts.iter().map(|(what, digest)| format!("{what} {digest}\n"));
-        HEADER.to_owned() + &lines.collect::<String>()
     }
 
     /// Writes the lock to `path`, unless it says the same already. Returns whether it was written.
@@ -84,24 +85,34 @@ impl Lock {
         }
         let temporary = store.temporary_path("lock");
         files::write_synced(&temporary, text.as_bytes())?;
-        crash::point("lock.written");
+        files::pass("lock.written", path)?;
         files::rename_synced(&temporary, path)?;
-        crash::point("lock.stored");
+        files::pass("lock.stored", path)?;
         Ok(true)
     }
 
     /// How `self`, the facts of a run, differs from `locked`, a line a difference; facts of stages for which
     /// `is_covered` is false are left out of the comparison.
     pub fn differences(&self, locked: &Self, is_covered: impl Fn(&str) -> bool) -> Vec<String> {
+        let is_settled = |key: &&String| !locked.conflicts.contains_key(*key);
         let keys = self.facts.keys().chain(locked.facts.keys().filter(|key| !self.facts.contains_key(*key)));
-        let covered = keys.filter(|key| is_covered(stage_of(key)));
+        let covered = keys.filter(is_settled).filter(|key| is_covered(stage_of(key)));
         let difference = |key: &String| match (locked.facts.get(key), self.facts.get(key)) {
             (Some(old), Some(new)) if old != new => Some(format!("{key}: locked {}, now {}", short(*old), short(*new))),
             (Some(_), None) => Some(format!("{key}: locked, now missing")),
             (None, Some(_)) => Some(format!("{key}: not locked")),
             _ => None,
         };
-        covered.filter_map(difference).collect()
+        let conflicts = locked.conflicts().map(|conflict| format!("{conflict}, a merge that no run has settled"));
+        covered.filter_map(difference).chain(conflicts).collect()
+    }
+
+    /// What two sides of a merge say differently, a line each.
+    pub fn conflicts(&self) -> impl Iterator<Item = String> {
+        let said = |digest: Option<Digest>| digest.map_or("nothing".to_owned(), short);
+        self.conflicts.iter().map(move |(key, Sides { ours, theirs })| {
+            format!("{key}: ours says {}, theirs {}", said(*ours), said(*theirs))
+        })
     }
 }
 

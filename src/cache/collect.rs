@@ -7,7 +7,6 @@ use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use super::census::Census;
-use crate::crash;
 use crate::digest::Digest;
 use crate::store::census::StoredRecord;
 use crate::store::records::Record;
@@ -75,14 +74,14 @@ fn has(record: &Record, result: &BTreeMap<String, Digest>) -> bool {
 fn remove(store: &Store, collected: &Collected) -> Result<(), StoreError> {
     for path in &collected.records {
         files::remove(path)?;
-        crash::point("record.removed");
+        files::pass("record.removed", path)?;
     }
     if let Some(path) = collected.records.first() {
         files::sync_parent(path)?;
     }
     for digest in &collected.objects {
         store.remove_object(*digest)?;
-        crash::point("object.removed");
+        files::pass("object.removed", &store.object_path(*digest))?;
     }
     Ok(())
 }

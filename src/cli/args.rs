@@ -2,6 +2,8 @@
 //!
 //! For: names, values, defaults, conflicts, examples. Not for: what the commands do. Called by: `cli`.
 
+mod lock;
+
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -14,10 +16,12 @@ use clap_complete::Shell;
 use super::units;
 use crate::mlflow::ModelUri;
 
+pub use lock::{LockCommand, LockMergeArguments};
+
 const EXIT_CODES: &str = "\
 Exit codes:
   0    all is well
-  1    a stage failed, `--locked` found differences, or `--strict` found stale upstream stages
+  1    a stage failed, or `--locked`, `--strict` or `--check-determinism` found what must not be
   2    the command line, the pipeline file, a stage's name or a param is wrong
   3    the data is missing, unreadable or rejected by `validate`
   4    the cache, the disk or the project's lock (`--no-wait`) is in the way
@@ -92,6 +96,9 @@ pub enum Command {
     /// Look after the cache: how much it holds, whether all of it is intact, what of it may go
     #[command(subcommand)]
     Cache(CacheCommand),
+    /// Look after pipeline.lock: merge two versions of it
+    #[command(subcommand)]
+    Lock(LockCommand),
     /// Write one row per customer with segment and recommended action, as CSV or XLSX
     Export(ExportArguments),
     /// Give new customers or new transactions the segments of the trained model
@@ -151,6 +158,7 @@ Examples:
   segpipe run --trace run.html             with a page of when each stage began and ended
   segpipe run --watch                      and again whenever a file is saved that it reads
   segpipe run --locked                     fail if the results differ from pipeline.lock
+  segpipe run --check-determinism train    run a stage twice and compare every byte that it writes
   segpipe run --json | jq .outcome         for programs: one JSON object a line";
 
 /// The arguments of `segpipe run`.
@@ -198,6 +206,11 @@ pub struct RunArguments {
     /// Fail (exit code 1) where the results differ from pipeline.lock
     #[arg(long, conflicts_with = "dry_run")]
     pub locked: bool,
+    /// Run this stage twice, with what it needs, and fail (exit code 1) where a byte of its outputs differs; leaves the
+    /// outputs and what is known of the stage as they are
+    #[arg(long, value_name = "STAGE", conflicts_with_all = ["select", "from", "to", "only", "force", "dry_run",
+        "keep_going", "strict", "locked", "json", "trace"])]
+    pub check_determinism: Option<String>,
     /// Tell what happens as JSON lines on stdout
     #[arg(long)]
     pub json: bool,
@@ -642,6 +655,7 @@ mod tests {
         for line in [
             "segpipe run --only train --from load",
             "segpipe run --dry-run --locked",
+            "segpipe run --check-determinism train --force",
             "segpipe run --quiet --verbose",
             "segpipe run --jobs 0",
             "segpipe run --threads many",
@@ -655,6 +669,8 @@ mod tests {
             "segpipe serve --model-uri shop",
             "segpipe serve --bind nowhere",
             "segpipe serve --concurrency 0",
+            "segpipe lock merge base.lock pipeline.lock",
+            "segpipe lock",
             "segpipe walk",
             "segpipe",
         ] {

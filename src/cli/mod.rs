@@ -7,12 +7,14 @@ pub mod args;
 mod bundle;
 mod cache;
 mod check;
+mod determinism;
 mod diff;
 mod explain;
 mod export;
 mod failure;
 mod graph;
 mod init;
+mod lock;
 mod panic;
 mod place;
 mod predict;
@@ -115,6 +117,7 @@ fn dispatch(arguments: Arguments, printer: Printer) -> Ending {
         Command::Serve(arguments) => serve::serve(&around, &arguments),
         Command::Init(arguments) => init::init(&around, &arguments),
         Command::Cache(command) => cache::cache(&around, &command),
+        Command::Lock(command) => lock::lock(&command),
         Command::Export(arguments) => export::export(&around, &arguments),
     }
 }

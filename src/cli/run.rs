@@ -16,7 +16,7 @@ use super::printer::Printer;
 use super::project::{self, Surroundings};
 use super::tracking::Tracking;
 use super::watch::{Seen, Watch};
-use super::{Ending, panic, signals, status, threads};
+use super::{Ending, determinism, panic, signals, status, threads};
 use crate::engine::{self, Ports, RunOptions, RunReport};
 use crate::event::{Event, EventSink, RunFinished};
 use crate::graph::Selection;
@@ -85,6 +85,10 @@ fn not_begun(exit_code: u8) -> RunFinished {
 
 fn begin(around: &Surroundings, arguments: &RunArguments, listeners: &Listeners) -> Ending {
     let options = options(arguments)?;
+    if let Some(stage) = &arguments.check_determinism {
+        let pipeline = around.open(&arguments.overriding)?;
+        return determinism::check(around, &pipeline, stage, &options, listeners.sink());
+    }
     if arguments.dry_run {
         let pipeline = around.open(&arguments.overriding)?;
         return show_plan(around, &pipeline, &options, listeners.json.as_deref());

@@ -72,6 +72,9 @@ fn refused(error: SweepError) -> Failure {
         SweepError::Grid(_) => {
             Failure::usage(error.to_string()).with_hint("e.g. `--set train.k=2..10 --set train.scaling=standard,log`")
         }
+        SweepError::Frozen { .. } => {
+            Failure::usage(error.to_string()).with_hint("take `frozen` away, or sweep what comes after the stage")
+        }
         SweepError::NothingToRank | SweepError::Tracking { .. } => Failure::usage(error.to_string()),
     }
 }

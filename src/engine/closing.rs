@@ -14,15 +14,15 @@ use super::progress::Results;
 use super::session::{Reach, Session};
 use super::update::StageResult;
 use super::{Computed, Failure, RunReport, exit_code};
-use crate::crash;
 use crate::event::{Event, Outcome, RunFinished};
 use crate::lock::Lock;
 use crate::spec::pipeline::PipelineStage;
+use crate::store::files;
 
 /// Closes a run whose stages are all done with.
 pub(super) fn close(session: &Session, mut results: Results) -> RunReport {
     let mut failures = take_failures(session, &mut results);
-    let is_complete = results.values().all(|result| !matches!(result.outcome, Outcome::Failed | Outcome::Skipped));
+    let is_complete = session.pipeline.stages.iter().all(|stage| has_result(stage, &results));
     let lock_differences = settle_lock(session, &results, is_complete, &mut failures);
     let outbox = seal(session, &results, &failures);
     tidy(session);
@@ -106,13 +106,21 @@ fn compare(session: &Session, results: &Results, facts: &Lock, locked: Option<&L
         differences.push("there is no pipeline.lock; a complete `segpipe run` writes it".to_owned());
         return differences;
     };
-    let has_result = |stage: &str| {
-        let result = results.get(stage);
-        let is_of_pipeline = session.pipeline.stage(stage).is_some();
-        !is_of_pipeline || result.is_some_and(|result| !result.outputs.is_empty() && result.outcome != Outcome::Skipped)
+    let is_covered = |stage: &str| {
+        let has_outputs = || results.get(stage).is_some_and(|result| !result.outputs.is_empty());
+        session.pipeline.stage(stage).is_none_or(|stage| has_result(stage, results) && has_outputs())
     };
-    differences.extend(facts.differences(locked, has_result));
+    differences.extend(facts.differences(locked, is_covered));
     differences
+}
+
+/// Whether a stage has the result that it is to have after this run: one that is frozen has what is there.
+fn has_result(stage: &PipelineStage, results: &Results) -> bool {
+    results.get(&stage.name).is_some_and(|result| match result.outcome {
+        Outcome::Failed => false,
+        Outcome::Skipped => stage.terms.is_frozen,
+        Outcome::Ran | Outcome::Cached | Outcome::Restored => true,
+    })
 }
 
 fn may_write_lock(session: &Session, results: &Results, is_complete: bool) -> bool {
@@ -131,14 +139,15 @@ fn is_simulated(results: &Results) -> bool {
 fn lock_facts(session: &Session, results: &Results) -> Lock {
     let mut lock = Lock::default();
     for stage in &session.pipeline.stages {
-        let Some(result) = results.get(&stage.name).filter(|result| result.outcome != Outcome::Skipped) else {
-            continue;
-        };
+        let Some(result) = results.get(&stage.name).filter(|_| has_result(stage, results)) else { continue };
         for (name, digest, _) in &result.sources {
             lock.add_source(&stage.name, name, *digest);
         }
         for output in stage.stage.outputs().iter().filter(|output| output.is_locked) {
-            if let Some(recorded) = result.outputs.get(&*output.name) {
+            let Some(recorded) = result.outputs.get(&*output.name) else { continue };
+            if stage.terms.is_frozen {
+                lock.add_frozen(&stage.name, &output.name, recorded.digest);
+            } else {
                 lock.add_output(&stage.name, &output.name, recorded.digest);
             }
         }
@@ -159,11 +168,12 @@ fn seal(session: &Session, results: &Results, failures: &[Failure]) -> Option<Pa
     } else {
         return None;
     };
-    match sealed {
-        Ok(path) => {
-            crash::point("run.sealed");
-            path
-        }
+    let passed = |path: Option<PathBuf>| {
+        files::pass("run.sealed", path.as_deref().unwrap_or(session.store.project()))?;
+        Ok(path)
+    };
+    match sealed.and_then(passed) {
+        Ok(path) => path,
         Err(error) => {
             session.note(None, NoteLevel::Warning, format!("the run could not be sealed for tracking: {error}"));
             None

@@ -1,18 +1,20 @@
 //! Runs one stage and keeps its result: private folder, declared outputs, objects, record.
 //!
 //! For: everything between "it is stale" and "its record is durable". Not for: placing outputs (`update`).
-//! Called by: `update`.
+//! Called by: `update`; `twice`, which keeps nothing.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use segpipe_stages::contract::{Fault, InputFile, NoteLevel, Output, OutputKind, StageContext, StageError};
+use rayon::ThreadPool;
+use segpipe_stages::contract::{
+    Fault, InputFile, NoteLevel, Output, OutputKind, StageContext, StageError, StageReport,
+};
 
 use super::listener::Listener;
 use super::parts::Parts;
 use super::session::Session;
-use crate::crash;
 use crate::digest::Digest;
 use crate::event::Event;
 use crate::fingerprint::Document;
@@ -74,19 +76,19 @@ fn wait(session: &Session, delay: Duration) -> Result<(), StageError> {
 }
 
 /// Everything that one run of a stage is given.
-struct Attempt<'a> {
-    session: &'a Session,
-    stage: &'a PipelineStage,
-    inputs: &'a BTreeMap<String, Digest>,
-    document: &'a Document,
-    sources: &'a WitnessedSources,
-    announce: &'a dyn Fn(&Outputs),
+pub(super) struct Attempt<'a> {
+    pub(super) session: &'a Session,
+    pub(super) stage: &'a PipelineStage,
+    pub(super) inputs: &'a BTreeMap<String, Digest>,
+    pub(super) document: &'a Document,
+    pub(super) sources: &'a WitnessedSources,
+    pub(super) announce: &'a dyn Fn(&Outputs),
 }
 
 impl Attempt<'_> {
     fn run(&self) -> Result<Option<Record>, StageError> {
         let directory = self.session.store.private_directory(&self.stage.name)?;
-        crash::point("stage.began");
+        files::pass("stage.began", &directory)?;
         let done = self.run_in(&directory);
         // What a failed attempt wrote is nobody's.
         files::remove(&directory)?;
@@ -94,27 +96,11 @@ impl Attempt<'_> {
     }
 
     fn run_in(&self, directory: &Path) -> Result<Option<Record>, StageError> {
-        let Self { session, stage, document, sources, .. } = *self;
+        let Self { session, stage, document, .. } = *self;
         let began = Instant::now();
-        let inputs = readable_inputs(session, stage, self.inputs)?;
         let listener = Listener::new(session, &stage.name);
-        let sources_given = sources.sources.clone();
-        let mut ctx =
-            StageContext::new(&*stage.stage, &stage.params, inputs, sources_given, directory.to_owned(), &listener);
-        ctx.names = names(session, stage);
-        let parts = Parts { session, stage, inputs: self.inputs };
-        if sources.sources.is_empty() {
-            ctx.keeper = &parts;
-        }
-        let done = if stage.stage.computes() {
-            session.threads()?.install(|| stage.stage.run(&ctx))
-        } else {
-            stage.stage.run(&ctx)
-        };
-        let report = done.map_err(|error| self.explain(error, &ctx.inputs, &listener))?;
-        let rows = ctx.rows();
-        drop(ctx);
-        crash::point("stage.computed");
+        let (report, rows) = self.compute(directory, &listener, None)?;
+        files::pass("stage.computed", directory)?;
         if self.has_changed_sources()? {
             return Ok(None);
         }
@@ -130,6 +116,32 @@ impl Attempt<'_> {
         };
         session.store.keep_record(&record)?;
         Ok(Some(record))
+    }
+
+    /// Lets the stage write into a folder; on this pool, or on that of the whole run.
+    pub(super) fn compute(
+        &self,
+        directory: &Path,
+        listener: &Listener<'_>,
+        pool: Option<&ThreadPool>,
+    ) -> Result<(StageReport, BTreeMap<String, u64>), StageError> {
+        let Self { session, stage, sources, .. } = *self;
+        let inputs = readable_inputs(session, stage, self.inputs)?;
+        let sources = sources.sources.clone();
+        let mut ctx = StageContext::new(&*stage.stage, &stage.params, inputs, sources, directory.to_owned(), listener);
+        ctx.names = names(session, stage);
+        let parts = Parts { session, stage, inputs: self.inputs };
+        // Sources may change while they are read; and who brings a pool of their own wants all of the work done on it.
+        if ctx.sources.is_empty() && pool.is_none() {
+            ctx.keeper = &parts;
+        }
+        let done = if stage.stage.computes() {
+            pool.map_or_else(|| session.threads(), Ok)?.install(|| stage.stage.run(&ctx))
+        } else {
+            stage.stage.run(&ctx)
+        };
+        let report = done.map_err(|error| self.explain(error, &ctx.inputs, listener))?;
+        Ok((report, ctx.rows()))
     }
 
     /// Whether a source is another file now than the one that was read, or others are found.
@@ -219,13 +231,21 @@ fn keep_outputs(
     rows: &BTreeMap<String, u64>,
 ) -> Result<Outputs, StageError> {
     let keep = |output: &Output| {
-        let path = directory.join(&*output.path);
-        let is_there = if output.kind == OutputKind::Directory { path.is_dir() } else { path.is_file() };
-        if !is_there {
-            return Err(StageError::bug(format!("stage `{}` did not write its output `{}`", stage.name, output.name)));
-        }
+        let path = written(stage, output, directory)?;
         let digest = session.store.keep(&path, output.kind)?;
         Ok((output.name.to_string(), RecordedOutput { digest, rows: rows.get(&*output.name).copied() }))
     };
-    Ok(files::side_by_side(stage.stage.outputs(), keep)?.into_iter().collect())
+    let kept: Result<Vec<_>, StageError> = files::side_by_side(stage.stage.outputs(), keep);
+    Ok(kept?.into_iter().collect())
+}
+
+/// Where the stage wrote an output.
+///
+/// # Errors
+/// Where it did not.
+pub(super) fn written(stage: &PipelineStage, output: &Output, directory: &Path) -> Result<PathBuf, StageError> {
+    let path = directory.join(&*output.path);
+    let is_there = if output.kind == OutputKind::Directory { path.is_dir() } else { path.is_file() };
+    let message = || format!("stage `{}` did not write its output `{}`", stage.name, output.name);
+    if is_there { Ok(path) } else { Err(StageError::bug(message())) }
 }

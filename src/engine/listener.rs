@@ -18,11 +18,18 @@ pub(super) struct Listener<'a> {
     stage: &'a str,
     notes: Mutex<Vec<Note>>,
     log: Mutex<Option<File>>,
+    /// Whether what a program says is kept in a file.
+    has_file: bool,
 }
 
 impl<'a> Listener<'a> {
     pub(super) fn new(session: &'a Session, stage: &'a str) -> Self {
-        Self { session, stage, notes: Mutex::default(), log: Mutex::default() }
+        Self { session, stage, notes: Mutex::default(), log: Mutex::default(), has_file: true }
+    }
+
+    /// Keeps nothing in a file.
+    pub(super) fn silent(session: &'a Session, stage: &'a str) -> Self {
+        Self { has_file: false, ..Self::new(session, stage) }
     }
 
     /// Everything noted so far, in order.
@@ -47,6 +54,9 @@ impl<'a> Listener<'a> {
     }
 
     fn open(&self) -> Option<File> {
+        if !self.has_file {
+            return None;
+        }
         let path = self.session.store.project().join(Store::log_path(self.stage));
         files::create_directory(path.parent()?).ok()?;
         OpenOptions::new().create(true).append(true).open(path).ok()

@@ -5,19 +5,22 @@
 //!
 //! [`run`] takes the project, lets [`schedule`] start stages as their inputs become known, and closes the run
 //! ([`closing`]). One stage at a time is the business of [`update`], which executes with [`execute`]. [`compute`] does
-//! the same in the store alone, for studies.
+//! the same in the store alone, for studies; [`run_twice`] runs one stage to compare it with itself.
 
 mod budget;
 mod closing;
+pub mod difference;
 mod execute;
 mod listener;
 mod parts;
 mod progress;
 mod schedule;
 mod session;
+pub mod twice;
 mod update;
 mod upstream;
 
+use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -35,6 +38,7 @@ use crate::store::remembered::Remembered;
 use crate::store::{Store, StoreError};
 
 use session::{Reach, Session};
+use twice::Twice;
 
 /// How a run is to be done.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -132,8 +136,24 @@ pub enum EngineError {
         /// The arguments that leave it out.
         arguments: String,
     },
-    /// Stages that the selection leaves out are not up to date, and that was not to be.
-    #[error("left out by `{arguments}`, and not up to date: {}", upstream.join(", "))]
+    /// A frozen stage has no outputs that could be used as they are.
+    #[error("`{output}` is not there, and `{stage}` is frozen")]
+    MissingFrozen {
+        /// The stage.
+        stage: String,
+        /// Its output that is needed.
+        output: String,
+    },
+    /// Nothing is asked for but what is frozen.
+    #[error("`{arguments}` means nothing but what is frozen: {}", stages.join(", "))]
+    NothingThawed {
+        /// The stages.
+        stages: Vec<String>,
+        /// The arguments that ask for them.
+        arguments: String,
+    },
+    /// Stages that the selection leaves out, or that are frozen, are not up to date, and that was not to be.
+    #[error("{}, and not up to date: {}", left_out(arguments), upstream.join(", "))]
     StaleUpstream {
         /// Which, and why.
         upstream: Vec<String>,
@@ -155,6 +175,10 @@ impl EngineError {
             Self::Selection(error) => error.hint(),
             Self::Store(error) => error.hint(),
             Self::MissingUpstream { stage, .. } => Some(format!("run `segpipe run --to {stage}` first")),
+            Self::MissingFrozen { .. } => Some("take `frozen` away and run it once, or put the file there".to_owned()),
+            Self::NothingThawed { .. } => {
+                Some("a frozen stage never runs, not even by `--force`; take `frozen` away first".to_owned())
+            }
             Self::StaleUpstream { .. } => {
                 Some("bring it up to date first, or leave `--strict` out to use it as it is".to_owned())
             }
@@ -166,13 +190,35 @@ impl EngineError {
     /// The exit code of a process that ends with this error.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Selection(_) | Self::MissingUpstream { .. } => 2,
+            Self::Selection(_)
+            | Self::MissingUpstream { .. }
+            | Self::MissingFrozen { .. }
+            | Self::NothingThawed { .. } => 2,
             Self::StaleUpstream { .. } => exit_code(Fault::Stage),
             Self::Store(_) => exit_code(Fault::Disk),
             Self::Plan(error) => exit_code(error.fault),
             Self::Threads(_) => exit_code(Fault::Bug),
         }
     }
+}
+
+/// Why stages are not run.
+fn left_out(arguments: &str) -> String {
+    if arguments.is_empty() { "frozen".to_owned() } else { format!("left out by `{arguments}`") }
+}
+
+/// The stages that a selection asks for.
+///
+/// # Errors
+/// Where part of it means no stage, or all that it means is frozen.
+fn asked_for<'a>(pipeline: &'a Pipeline, selection: &Selection) -> Result<BTreeSet<&'a str>, EngineError> {
+    let selected = selection.stages(pipeline)?;
+    let is_frozen = |name: &&str| pipeline.stage(name).is_some_and(|stage| stage.terms.is_frozen);
+    if selection.is_everything() || selected.is_empty() || !selected.iter().all(is_frozen) {
+        return Ok(selected);
+    }
+    let stages = selected.iter().map(|name| format!("`{name}`")).collect();
+    Err(EngineError::NothingThawed { stages, arguments: selection.arguments() })
 }
 
 /// The exit code for a failure that is whose.
@@ -211,6 +257,15 @@ pub fn compute(pipeline: Pipeline, options: &RunOptions, ports: Ports) -> Result
     Ok(closing::hand_over(&session, results))
 }
 
+/// Runs the stage called `name` twice with the same inputs and compares every byte. What it needs is computed in the store
+/// first, as [`compute`] does; outputs, and what is known of the stage, stay as they are. Blocking; starts its own threads.
+///
+/// # Errors
+/// [`EngineError`] where it cannot begin. Stages that fail are in the result.
+pub fn run_twice(pipeline: &Pipeline, name: &str, options: &RunOptions, ports: Ports) -> Result<Twice, EngineError> {
+    twice::run(pipeline, name, options, ports)
+}
+
 /// Why the stage called `name` would run, or would not; touches nothing.
 ///
 /// # Errors
@@ -221,7 +276,7 @@ pub fn explain(pipeline: &Pipeline, name: &str, sources: &dyn SourceResolver) ->
     let remembered = Remembered::load(&pipeline.directory, store.remembered_path());
     let preview = Preview {
         pipeline,
-        selected: &options.selection.stages(pipeline)?,
+        selected: &asked_for(pipeline, &options.selection)?,
         selection: &options.selection,
         is_forced: false,
         judge: Judge { store: &store, remembered: &remembered },
@@ -238,7 +293,7 @@ pub fn explain(pipeline: &Pipeline, name: &str, sources: &dyn SourceResolver) ->
 pub fn plan(pipeline: &Pipeline, options: &RunOptions, sources: &dyn SourceResolver) -> Result<Plan, EngineError> {
     let store = Store::new(&pipeline.directory);
     let remembered = Remembered::load(&pipeline.directory, store.remembered_path());
-    let selected = options.selection.stages(pipeline)?;
+    let selected = asked_for(pipeline, &options.selection)?;
     let preview = Preview {
         pipeline,
         selected: &selected,

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use rayon::ThreadPool;
 use segpipe_stages::contract::{Note, NoteLevel, StageError};
 
-use super::{EngineError, Ports, RunOptions};
+use super::{EngineError, Ports, RunOptions, asked_for};
 use crate::event::Event;
 use crate::plan::judge::Judge;
 use crate::plan::preview::Preview;
@@ -38,7 +38,7 @@ pub(super) struct Session {
     pub(super) ports: Ports,
     pub(super) store: Store,
     pub(super) remembered: Remembered,
-    /// Names of the stages to be brought up to date.
+    /// Names of the stages that are asked for; those among them that are frozen are not brought up to date.
     pub(super) selected: BTreeSet<String>,
     /// Whether stages that are left out, and read from, are not up to date.
     pub(super) has_stale_upstream: bool,
@@ -57,7 +57,7 @@ impl Session {
         ports: Ports,
     ) -> Result<Self, EngineError> {
         let (began, began_at) = (Instant::now(), Timestamp::now());
-        let selected = options.selection.stages(&pipeline)?.into_iter().map(String::from).collect();
+        let selected = asked_for(&pipeline, &options.selection)?.into_iter().map(String::from).collect();
         let store = Store::new(&pipeline.directory);
         store.prepare()?;
         let holding = store.hold(!options.refuses_to_wait, |holder| {
@@ -115,7 +115,12 @@ impl Session {
         Judge { store: &self.store, remembered: &self.remembered }
     }
 
+    /// Whether a stage is to be brought up to date.
     pub(super) fn is_selected(&self, stage: &PipelineStage) -> bool {
+        self.is_asked_for(stage) && !stage.terms.is_frozen
+    }
+
+    pub(super) fn is_asked_for(&self, stage: &PipelineStage) -> bool {
         self.selected.contains(&stage.name)
     }
 

@@ -136,6 +136,16 @@ fn panicked(stage: &PipelineStage, panic: &(dyn Any + Send)) -> StageError {
     StageError::bug(format!("stage `{}` panicked: {text}", stage.name))
 }
 
+/// The sources of `stage` as they are now, fetched or simulated where that is allowed.
+pub(super) fn sources(session: &Session, stage: &PipelineStage) -> Result<WitnessedSources, StageError> {
+    let request = stage.stage.sources(&stage.params).map_err(|error| StageError::new(Fault::Params, error.message))?;
+    let Some(request) = request else { return Ok(WitnessedSources::default()) };
+    session.emit(Event::ResolvingSources { stage: stage.name.clone() });
+    let listener = Listener::new(session, &stage.name);
+    let resolved = session.ports.sources.resolve(&request, &listener)?;
+    WitnessedSources::take(resolved, &session.remembered)
+}
+
 struct Update<'a> {
     session: &'a Session,
     stage: &'a PipelineStage,
@@ -183,25 +193,13 @@ impl Update<'_> {
 
     fn attempt_until_settled(&self) -> Result<StageResult, StageError> {
         for _ in 0..ATTEMPTS {
-            let sources = self.sources()?;
+            let sources = sources(self.session, self.stage)?;
             if let Some(result) = self.attempt(&sources)? {
                 return Ok(with_sources(result, &sources));
             }
         }
         let message = format!("a source of `{}` keeps changing while it is read", self.stage.name);
         Err(StageError::new(Fault::Data, message).with_hint("run again when whoever writes it is done"))
-    }
-
-    /// The stage's sources as they are now, fetched or simulated where that is allowed.
-    fn sources(&self) -> Result<WitnessedSources, StageError> {
-        let params = &self.stage.params;
-        let request =
-            self.stage.stage.sources(params).map_err(|error| StageError::new(Fault::Params, error.message))?;
-        let Some(request) = request else { return Ok(WitnessedSources::default()) };
-        self.session.emit(Event::ResolvingSources { stage: self.stage.name.clone() });
-        let listener = Listener::new(self.session, &self.stage.name);
-        let resolved = self.session.ports.sources.resolve(&request, &listener)?;
-        WitnessedSources::take(resolved, &self.session.remembered)
     }
 
     /// One try; none where a source changed while the stage ran, so that its result belongs to no content known.

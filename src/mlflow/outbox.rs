@@ -17,9 +17,8 @@ use segpipe_stages::track::Record;
 use serde_json::Value;
 
 use crate::address;
-use crate::crash;
 use crate::store::StoreError;
-use crate::store::files::{create_directory, rename_synced, side_by_side};
+use crate::store::files::{create_directory, pass, rename_synced, side_by_side};
 
 use super::artifacts::{self, Kept, Missing};
 use super::entry::{ENTRY, Entry, EntryStage, FILES, FORMAT, Fact, RECEIPT};
@@ -155,10 +154,11 @@ impl Outbox {
     ) -> Result<PathBuf, StageError> {
         let folder = self.directory.join(format!("{TEMPORARY}{}", &key[..8]));
         let sealed = self.directory.join(format!("{}-{}", time_name(started_ms), &key[..8]));
-        let written = write(&folder, fill);
-        crash::point("entry.written");
-        let placed = written.and_then(|()| Ok(rename_synced(&folder, &sealed)?));
-        crash::point("entry.stored");
+        let placed = write(&folder, fill).and_then(|()| {
+            pass("entry.written", &folder)?;
+            rename_synced(&folder, &sealed)?;
+            Ok(pass("entry.stored", &sealed)?)
+        });
         if let Err(error) = placed {
             let _ = std::fs::remove_dir_all(&folder);
             return Err(error);

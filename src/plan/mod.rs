@@ -12,6 +12,9 @@ pub mod sources;
 
 use serde::Serialize;
 
+/// Why a frozen stage is skipped.
+pub const FROZEN: &str = "frozen";
+
 /// What has to be done about a stage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -24,7 +27,7 @@ pub enum State {
     Stale,
     /// It depends on what upstream will produce.
     Pending,
-    /// It was left out.
+    /// It was left out, or is frozen.
     Skipped,
 }
 
@@ -57,6 +60,6 @@ pub struct PlannedStage {
 pub struct Plan {
     /// Every stage of the pipeline.
     pub stages: Vec<PlannedStage>,
-    /// What is used as it is although it is not up to date, where the selection leaves upstream out.
+    /// What is used as it is although it is not up to date: what the selection leaves out of upstream, and what is frozen.
     pub upstream: Vec<String>,
 }

@@ -9,7 +9,7 @@ use segpipe_stages::contract::{SourceResolver, StageError};
 
 use super::judge::{Judge, Judgement};
 use super::sources::{self, Peeked, WitnessedSources};
-use super::{Plan, PlannedStage, State};
+use super::{FROZEN, Plan, PlannedStage, State};
 use crate::digest::Digest;
 use crate::fingerprint::Document;
 use crate::graph::{self, Selection};
@@ -19,7 +19,7 @@ use crate::spec::pipeline::{Pipeline, PipelineStage};
 pub struct Preview<'a> {
     /// The pipeline.
     pub pipeline: &'a Pipeline,
-    /// The names of the stages that are to be brought up to date.
+    /// The names of the stages that are asked for; those among them that are frozen are not brought up to date.
     pub selected: &'a BTreeSet<&'a str>,
     /// What made the selection.
     pub selection: &'a Selection,
@@ -46,7 +46,7 @@ impl Preview<'_> {
     fn planned(&self) -> Result<Vec<PlannedStage>, StageError> {
         let (mut stages, mut outputs) = (Vec::new(), BTreeMap::new());
         for stage in &self.pipeline.stages {
-            let planned = if self.selected.contains(stage.name.as_str()) {
+            let planned = if self.is_run(stage) || stage.terms.is_frozen {
                 self.plan_selected(stage, &mut outputs)?
             } else {
                 outputs.insert(stage.name.as_str(), self.outputs_as_they_are(stage)?);
@@ -57,31 +57,46 @@ impl Preview<'_> {
         Ok(stages)
     }
 
-    /// A line for every stage that the selection leaves out, whose outputs it uses, and that is not fresh.
+    /// Whether a stage is asked for and may run.
+    fn is_run(&self, stage: &PipelineStage) -> bool {
+        self.selected.contains(stage.name.as_str()) && !stage.terms.is_frozen
+    }
+
+    /// The stages that are asked for and may run.
+    fn run(&self) -> BTreeSet<&str> {
+        let run = self.pipeline.stages.iter().filter(|stage| self.is_run(stage));
+        run.map(|stage| stage.name.as_str()).collect()
+    }
+
+    /// A line for every stage that the selection leaves out, whose outputs it uses, and that is not fresh; and for every
+    /// frozen one that is asked for and would not be fresh.
     ///
     /// # Errors
     /// Where something cannot be read.
     pub fn stale_upstream(&self) -> Result<Vec<String>, StageError> {
-        if self.selected.len() == self.pipeline.stages.len() {
+        let run = self.run();
+        if run.len() == self.pipeline.stages.len() {
             return Ok(Vec::new());
         }
-        let needed = graph::upstream_of_all(self.pipeline, self.selected.clone());
-        let left_out = |stage: &&PipelineStage| {
-            needed.contains(stage.name.as_str()) && !self.selected.contains(stage.name.as_str())
+        let needed = graph::upstream_of_all(self.pipeline, run);
+        let is_used = |stage: &&PipelineStage| {
+            let name = stage.name.as_str();
+            !self.is_run(stage) && (needed.contains(name) || self.selected.contains(name))
         };
-        let left_out: Vec<_> = self.pipeline.stages.iter().filter(left_out).collect();
-        let overtaken = self.overtaken(&left_out)?;
+        let used: Vec<_> = self.pipeline.stages.iter().filter(is_used).collect();
+        let overtaken = self.overtaken(&used)?;
         let mut lines = Vec::new();
-        for stage in left_out {
+        for stage in used {
+            let frozen = if stage.terms.is_frozen { "frozen, " } else { "" };
             let reason = self.staleness(stage)?.or_else(|| overtaken.get(stage.name.as_str()).cloned());
-            lines.extend(reason.map(|reason| format!("`{}` ({reason})", stage.name)));
+            lines.extend(reason.map(|reason| format!("`{}` ({frozen}{reason})", stage.name)));
         }
         Ok(lines)
     }
 
     /// Of stages that are left out between selected ones, those that the run itself will make stale, with the reason.
     fn overtaken<'p>(&self, left_out: &[&'p PipelineStage]) -> Result<BTreeMap<&'p str, String>, StageError> {
-        let after = graph::downstream_of_all(self.pipeline, self.selected.clone());
+        let after = graph::downstream_of_all(self.pipeline, self.run());
         let between: Vec<_> = left_out.iter().filter(|stage| after.contains(stage.name.as_str())).collect();
         if between.is_empty() {
             return Ok(BTreeMap::new());
@@ -96,11 +111,16 @@ impl Preview<'_> {
         Ok(between.iter().filter_map(reason).collect())
     }
 
+    /// What a run would do about a stage that is asked for.
     pub(super) fn plan_selected<'p>(
         &self,
         stage: &'p PipelineStage,
         outputs: &mut BTreeMap<&'p str, Outputs>,
     ) -> Result<(State, Option<String>), StageError> {
+        if stage.terms.is_frozen {
+            outputs.insert(&stage.name, self.outputs_as_they_are(stage)?);
+            return Ok((State::Skipped, Some(FROZEN.to_owned())));
+        }
         let mut inputs = Outputs::new();
         for (port, from) in &stage.inputs {
             let known = outputs.get(from.stage.as_str()).and_then(|known| known.get(&from.output));

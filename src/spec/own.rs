@@ -14,14 +14,14 @@ use serde_json::Value;
 use super::error::{Refusal, Refused};
 use super::node::{Content, Entry, Node, Place, find};
 use super::pipeline::Retries;
-use super::raw::{Raw, RawStage, is_plain, known_keys, mapping, text};
+use super::raw::{FROZEN, Raw, RawStage, is_plain, known_keys, mapping, text};
 use super::repeat::MARK;
 use super::{duration, promises};
 use crate::program::promise::Promise;
 use crate::program::{Command, Program, Project, Variable, is_reserved};
 
 /// The keys of a stage that runs a program.
-pub(super) const KEYS: [&str; 13] = [
+pub(super) const KEYS: [&str; 14] = [
     "run",
     "foreach",
     "matrix",
@@ -35,6 +35,7 @@ pub(super) const KEYS: [&str; 13] = [
     "retries",
     "resources",
     "tags",
+    FROZEN,
 ];
 /// What stands for all of several stages, behind the name of the one that was written.
 const ALL: &str = "@*";

@@ -78,6 +78,8 @@ pub struct Terms {
     pub retries: Retries,
     /// What it takes of the machine while it runs.
     pub resources: Resources,
+    /// Whether its outputs are used as they are, and it never runs.
+    pub is_frozen: bool,
 }
 
 /// What a stage takes of the machine while it runs.

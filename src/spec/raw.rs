@@ -6,6 +6,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use serde_json::Value;
+
 use super::error::{Refusal, Refused};
 use super::node::{Content, Entry, Node, Place, find};
 use super::own;
@@ -13,7 +15,10 @@ use super::pipeline::Terms;
 use crate::program::Program;
 
 const TOP: [&str; 5] = ["name", "vars", "resources", "profiles", "stages"];
-const STAGE: [&str; 9] = ["uses", "run", "foreach", "matrix", "inputs", "params", "outputs", "resources", "tags"];
+const STAGE: [&str; 10] =
+    ["uses", "run", "foreach", "matrix", "inputs", "params", "outputs", "resources", "tags", FROZEN];
+/// The key by which a stage is kept as it is.
+pub(super) const FROZEN: &str = "frozen";
 pub(super) const MAX_NAME: usize = 64;
 
 /// A pipeline as written.
@@ -138,13 +143,24 @@ impl RawStage {
             own: own.then(|| entries.iter().filter(|entry| entry.key != "params").cloned().collect()),
             program: None,
             declared_params: params.iter().map(|entry| entry.key.clone()).collect(),
-            terms: Terms::default(),
+            terms: Terms { is_frozen: frozen(entries, &what)?, ..Terms::default() },
             resources: node("resources"),
             inputs: ports("inputs")?,
             params,
             outputs: ports("outputs")?,
             tags: find(entries, "tags").map_or(Ok(BTreeSet::new()), |entry| tags(&entry.value, &what))?,
         })
+    }
+}
+
+/// Whether the stage is to be kept as it is.
+fn frozen(entries: &[Entry], what: &str) -> Result<bool, Refused> {
+    match find(entries, FROZEN).map(|entry| &entry.value) {
+        None | Some(Node { content: Content::Scalar(Value::Null), .. }) => Ok(false),
+        Some(Node { content: Content::Scalar(Value::Bool(is_frozen)), .. }) => Ok(*is_frozen),
+        Some(other) => {
+            Err(Refusal::shape(format!("`{FROZEN}` of {what}"), "`true` or `false`", other.kind()).at(other.place))
+        }
     }
 }
 

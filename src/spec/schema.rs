@@ -113,7 +113,16 @@ fn stage(kind: &dyn Stage) -> Value {
             "foreach": foreach(),
             "matrix": matrix(),
             "tags": tags(),
+            "frozen": frozen(),
         },
+    })
+}
+
+/// A stage that is kept as it is.
+fn frozen() -> Value {
+    json!({
+        "type": ["boolean", "null"],
+        "description": "Keeps the stage as it is: its present outputs are used, and it never runs. It determines nothing.",
     })
 }
 
@@ -171,6 +180,7 @@ fn own() -> Value {
             "resources": resources(),
             "foreach": foreach(),
             "matrix": matrix(),
+            "frozen": frozen(),
         },
     })
 }

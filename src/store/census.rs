@@ -52,7 +52,7 @@ impl Store {
         let folder = self.state().join("records");
         let read = |(name, metadata): (String, Metadata)| {
             let path = folder.join(&name);
-            let record = read_sealed(&path)?;
+            let record: Option<Record> = read_sealed(&path)?;
             let record = record.filter(|record| name == record.fingerprint.to_string());
             let written = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);
             Ok(StoredRecord { path, bytes: metadata.len(), written, record })
@@ -66,7 +66,7 @@ impl Store {
     /// Where one cannot be read.
     pub fn currents(&self) -> Result<BTreeSet<Digest>, StoreError> {
         let folder = self.state().join("current");
-        let read = |(name, _)| Ok(read_sealed(&folder.join(name))?.map(|record| record.fingerprint));
+        let read = |(name, _)| Ok(read_sealed(&folder.join(name))?.map(|record: Record| record.fingerprint));
         let currents: Result<Vec<Option<Digest>>, StoreError> = list(&folder)?.into_iter().map(read).collect();
         Ok(currents?.into_iter().flatten().collect())
     }

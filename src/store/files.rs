@@ -10,6 +10,7 @@ use std::path::Path;
 use std::thread;
 
 use super::StoreError;
+use crate::crash;
 
 /// Files that are worked on at once.
 const AT_ONCE: usize = 8;
@@ -38,6 +39,14 @@ pub fn write_synced(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
         file.sync_all()
     };
     write().map_err(StoreError::file("write", path))
+}
+
+/// Passes a named point after something was done to `path`; see [`crash`].
+///
+/// # Errors
+/// Where a test wants it.
+pub fn pass(point: &'static str, path: &Path) -> Result<(), StoreError> {
+    crash::point(point).map_err(StoreError::file("write", path))
 }
 
 /// Moves `from` over `to` and makes the move durable. Both must be on one file system.

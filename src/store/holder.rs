@@ -6,15 +6,29 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use jiff::Timestamp;
+use rustix::io::Errno;
+use rustix::process::{Pid, test_kill_process};
 
-use super::{Store, StoreError};
+use super::{Store, StoreError, files};
+
+/// How often, and after how long, it is looked again who holds a project that was taken just now.
+const LOOKS: usize = 20;
+const BETWEEN_LOOKS: Duration = Duration::from_millis(10);
 
 /// The project is held while this value lives.
 #[derive(Debug)]
 pub struct Holding {
-    _file: File,
+    file: File,
+}
+
+impl Drop for Holding {
+    /// Whoever takes the project next has not said so at once, and nobody is to be named in its place.
+    fn drop(&mut self) {
+        let _ = self.file.set_len(0);
+    }
 }
 
 /// Who holds a project, as far as its lock file tells.
@@ -37,14 +51,15 @@ impl Store {
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) if may_wait => {
-                on_wait(&read_holder(&mut file));
+                on_wait(&find_holder(&mut file));
                 file.lock().map_err(StoreError::file("lock", &path))?;
             }
-            Err(TryLockError::WouldBlock) => return Err(held(&read_holder(&mut file))),
+            Err(TryLockError::WouldBlock) => return Err(held(&find_holder(&mut file))),
             Err(TryLockError::Error(error)) => return Err(StoreError::file("lock", &path)(error)),
         }
         write_holder(&mut file).map_err(StoreError::file("write", &path))?;
-        Ok(Holding { _file: file })
+        files::pass("project.held", &path)?;
+        Ok(Holding { file })
     }
 }
 
@@ -57,6 +72,24 @@ fn held(holder: &Holder) -> StoreError {
     let unknown = || "unknown".to_owned();
     let pid = holder.pid.map_or_else(unknown, |pid| pid.to_string());
     StoreError::Held { pid, since: holder.since.clone().unwrap_or_else(unknown) }
+}
+
+/// Who holds the project, where it says so before long. What a run that was killed left there is not taken for it, unless
+/// nobody else says anything.
+fn find_holder(file: &mut File) -> Holder {
+    for _ in 0..LOOKS {
+        let holder = read_holder(file);
+        if holder.pid.is_some_and(is_alive) {
+            return holder;
+        }
+        std::thread::sleep(BETWEEN_LOOKS);
+    }
+    read_holder(file)
+}
+
+fn is_alive(pid: u32) -> bool {
+    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
+    pid.is_some_and(|pid| test_kill_process(pid) != Err(Errno::SRCH))
 }
 
 fn read_holder(file: &mut File) -> Holder {
@@ -78,7 +111,6 @@ fn write_holder(file: &mut File) -> std::io::Result<()> {
 #[cfg(test)]
 mod tests {
     use std::sync::mpsc;
-    use std::time::Duration;
 
     use super::*;
 
@@ -110,5 +142,38 @@ mod tests {
             drop(first);
             second.join().unwrap();
         });
+    }
+    /// No process has this number.
+    const DEAD: u32 = i32::MAX.cast_unsigned();
+
+    #[test]
+    fn a_run_that_was_killed_is_not_taken_for_the_one_that_took_the_project_just_now() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::new(folder.path());
+        store.prepare().unwrap();
+        let mut taken = open(&store.state().join("lock")).unwrap();
+        writeln!(taken, "{DEAD} 2026-01-01T00:00:00Z").unwrap();
+        taken.lock().unwrap();
+        std::thread::scope(|scope| {
+            let refused = scope.spawn(|| store.hold(false, |_| {}).unwrap_err());
+            std::thread::sleep(3 * BETWEEN_LOOKS);
+            write_holder(&mut taken).unwrap();
+            let error = refused.join().unwrap();
+            assert!(
+                matches!(&error, StoreError::Held { pid, .. } if *pid == std::process::id().to_string()),
+                "{error}"
+            );
+        });
+        taken.set_len(0).unwrap();
+        assert!(store.hold(false, |_| {}).unwrap_err().to_string().contains("process unknown"));
+    }
+
+    #[test]
+    fn a_project_that_nobody_holds_names_nobody() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::new(folder.path());
+        store.prepare().unwrap();
+        drop(store.hold(false, |_| {}).unwrap());
+        assert_eq!(std::fs::read_to_string(store.state().join("lock")).unwrap(), "");
     }
 }

@@ -102,7 +102,7 @@ fn hint_for(kind: io::ErrorKind) -> Option<&'static str> {
             Some("make room and run again; nothing of the last complete state was lost")
         }
         io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
-            Some("segpipe must be able to write in the folder `artifacts`")
+            Some("segpipe must be able to write there, and everywhere in the folder `artifacts`")
         }
         _ => None,
     }

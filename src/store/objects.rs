@@ -10,7 +10,6 @@ use std::path::{Path, PathBuf};
 
 use super::remembered::Remembered;
 use super::{Store, StoreError, files};
-use crate::crash;
 use crate::digest::Digest;
 
 const READ_ONLY: u32 = 0o444;
@@ -36,13 +35,13 @@ impl Store {
             file.sync_all()
         };
         seal().map_err(StoreError::file("write", path))?;
-        crash::point("object.synced");
         let object = self.object_path(digest);
+        files::pass("object.synced", &object)?;
         if let Some(folder) = object.parent() {
             files::create_directory(folder)?;
         }
         files::rename_synced(path, &object)?;
-        crash::point("object.stored");
+        files::pass("object.stored", &object)?;
         Ok(digest)
     }
 

@@ -14,7 +14,6 @@ use segpipe_stages::contract::OutputKind;
 
 use super::remembered::Remembered;
 use super::{Placement, Store, StoreError, files, objects, tree};
-use crate::crash;
 use crate::digest::Digest;
 
 impl Store {
@@ -111,28 +110,41 @@ impl Store {
     fn place_file(&self, digest: Digest, destination: &Path) -> Result<(), StoreError> {
         let copy = self.temporary_path("output");
         self.put(digest, &copy)?;
-        crash::point("output.copied");
+        files::pass("output.copied", destination)?;
         if destination.is_dir() {
             let aside = self.temporary_path("aside");
             fs::rename(destination, &aside).map_err(StoreError::file("move away", destination))?;
             files::remove(&aside)?;
         }
         files::rename_synced(&copy, destination)?;
-        crash::point("output.placed");
-        Ok(())
+        files::pass("output.placed", destination)
     }
 
     fn place_directory(&self, digest: Digest, destination: &Path) -> Result<(), StoreError> {
         let copy = self.temporary_path("directory");
         self.put_tree(digest, &copy, |file, path| self.put(file, path))?;
-        crash::point("directory.copied");
+        files::pass("directory.copied", destination)?;
         exchange(&copy, destination).map_err(StoreError::file("place", destination))?;
-        crash::point("directory.exchanged");
+        files::pass("directory.exchanged", destination)?;
         files::sync_parent(destination)?;
         files::remove(&copy)
     }
 
+    /// Puts the files of a directory below `destination`; where that fails, nothing of it stays.
     fn put_tree(
+        &self,
+        digest: Digest,
+        destination: &Path,
+        put: impl Fn(Digest, &Path) -> Result<(), StoreError> + Sync,
+    ) -> Result<(), StoreError> {
+        let done = self.put_files(digest, destination, put);
+        if done.is_err() {
+            files::remove(destination)?;
+        }
+        done
+    }
+
+    fn put_files(
         &self,
         digest: Digest,
         destination: &Path,
@@ -324,6 +336,19 @@ mod tests {
         project.store.place(new, OutputKind::Directory, &place).unwrap();
         assert_eq!(project.present(&place, OutputKind::Directory), Some(new));
         assert!(!place.join("svg").exists());
+    }
+
+    #[test]
+    fn a_directory_of_which_a_file_is_damaged_is_not_placed_and_leaves_nothing_behind() {
+        let project = Project::new();
+        let tree = project.tree(&[("a.png", "1"), ("b.png", "2")]);
+        fs::remove_file(project.store.object_path(Digest::of_bytes(b"2"))).unwrap();
+        let place = project.folder.path().join("artifacts/visualize/images");
+        let error = project.store.place(tree, OutputKind::Directory, &place).unwrap_err();
+        assert!(matches!(error, StoreError::Damaged { problem: "missing", .. }), "{error}");
+        let temporary = fs::read_dir(project.store.state().join("temporary")).unwrap();
+        let left: Vec<_> = temporary.map(|entry| fs::read_dir(entry.unwrap().path()).unwrap().count()).collect();
+        assert!(!place.exists() && left.iter().all(|count| *count == 0), "{left:?}");
     }
 
     #[test]

@@ -10,10 +10,10 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use segpipe_stages::contract::Note;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::{Store, StoreError, files};
-use crate::crash;
 use crate::digest::Digest;
 
 /// One result.
@@ -59,11 +59,10 @@ impl Store {
     pub fn keep_record(&self, record: &Record) -> Result<(), StoreError> {
         let path = self.record_path(record.fingerprint);
         let temporary = self.temporary_path("record");
-        files::write_synced(&temporary, sealed(record, &path)?.as_bytes())?;
-        crash::point("record.written");
+        files::write_synced(&temporary, text(record, &path)?.as_bytes())?;
+        files::pass("record.written", &path)?;
         files::rename_synced(&temporary, &path)?;
-        crash::point("record.stored");
-        Ok(())
+        files::pass("record.stored", &path)
     }
 
     /// Forgets a record whose objects turned out to be damaged.
@@ -90,8 +89,8 @@ impl Store {
     pub fn set_current(&self, stage: &str, record: &Record) -> Result<(), StoreError> {
         let path = self.current_path(stage);
         let temporary = self.temporary_path("current");
-        fs::write(&temporary, sealed(record, &path)?).map_err(StoreError::file("write", &temporary))?;
-        crash::point("current.written");
+        fs::write(&temporary, text(record, &path)?).map_err(StoreError::file("write", &temporary))?;
+        files::pass("current.written", &path)?;
         fs::rename(&temporary, &path).map_err(StoreError::file("place", &path))
     }
 
@@ -114,20 +113,24 @@ impl Store {
     }
 }
 
-/// The text of a record, after a line with its digest; `path` is where it is to be.
-fn sealed(record: &Record, path: &Path) -> Result<String, StoreError> {
+/// The text of a record that is to be at `path`.
+fn text(record: &Record, path: &Path) -> Result<String, StoreError> {
     let body = serde_json::to_string_pretty(record).map_err(std::io::Error::from);
-    let body = body.map_err(StoreError::file("write", path))?;
-    Ok(format!("{}\n{body}\n", Digest::of_bytes(body.as_bytes())))
+    Ok(sealed(&body.map_err(StoreError::file("write", path))?))
+}
+
+/// What a file holds whose first line is the digest of the rest.
+pub(super) fn sealed(body: &str) -> String {
+    format!("{}\n{body}\n", Digest::of_bytes(body.as_bytes()))
 }
 
 /// Reads a file whose first line is the digest of the rest; none where it is missing or damaged.
-pub(super) fn read_sealed(path: &Path) -> Result<Option<Record>, StoreError> {
+pub(super) fn read_sealed<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, StoreError> {
     let Some(bytes) = files::read_if_present(path)? else { return Ok(None) };
     let parsed = std::str::from_utf8(&bytes).ok().and_then(|text| {
         let (seal, body) = text.split_once('\n')?;
         let body = body.strip_suffix('\n')?;
-        let is_intact = seal.parse() == Ok(Digest::of_bytes(body.as_bytes()));
+        let is_intact = seal == Digest::of_bytes(body.as_bytes()).to_string();
         is_intact.then(|| serde_json::from_str(body).ok()).flatten()
     });
     Ok(parsed)
@@ -169,18 +172,18 @@ mod tests {
     }
 
     #[test]
-    fn every_flipped_byte_of_a_record_makes_it_a_miss() {
+    fn every_flipped_bit_of_a_record_makes_it_a_miss() {
         let folder = tempfile::tempdir().unwrap();
         let store = store(&folder);
         let record = record();
         store.keep_record(&record).unwrap();
         let path = store.record_path(record.fingerprint);
         let intact = fs::read(&path).unwrap();
-        for position in 0..intact.len() {
+        for bit in 0..8 * intact.len() {
             let mut damaged = intact.clone();
-            damaged[position] ^= 1;
+            damaged[bit / 8] ^= 1 << (bit % 8);
             fs::write(&path, &damaged).unwrap();
-            assert_eq!(store.record(record.fingerprint).unwrap(), None, "byte {position}");
+            assert_eq!(store.record(record.fingerprint).unwrap(), None, "bit {bit}");
         }
     }
 

@@ -18,6 +18,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
+use super::records::{read_sealed, sealed};
 use crate::digest::Digest;
 
 /// Two changes within this time may carry one timestamp, on local file systems.
@@ -93,7 +94,8 @@ struct Entries {
 impl Remembered {
     /// Reads what earlier runs remembered, if it is readable.
     pub fn load(project: &Path, file: PathBuf) -> Self {
-        let read = fs::read(&file).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
+        // Sealed, because a digest that rotted would be taken for that of a file which is as it was.
+        let read = read_sealed(&file).ok().flatten();
         let entries = Entries { by_path: read.unwrap_or_default(), is_changed: false };
         Self { project: project.to_owned(), file, entries: Mutex::new(entries) }
     }
@@ -171,8 +173,8 @@ impl Remembered {
         }
         let project = &self.project;
         entries.by_path.retain(|path, _| project.join(path).exists());
-        if let Ok(bytes) = serde_json::to_vec(&entries.by_path) {
-            let saved = fs::write(temporary, bytes).and_then(|()| fs::rename(temporary, &self.file));
+        if let Ok(body) = serde_json::to_string(&entries.by_path) {
+            let saved = fs::write(temporary, sealed(&body)).and_then(|()| fs::rename(temporary, &self.file));
             entries.is_changed = saved.is_err();
         }
     }
@@ -256,6 +258,25 @@ mod tests {
         let (digest, witness) = remembered.settled_digest(&path).unwrap();
         assert_eq!((digest, witness.size()), (Digest::of_bytes(b"young"), 5));
         assert_eq!(remembered.lock().by_path.len(), 1);
+    }
+
+    #[test]
+    fn every_flipped_bit_of_what_was_remembered_makes_it_forgotten() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("table");
+        fs::write(&path, "content").unwrap();
+        settle();
+        let first = remembered(folder.path());
+        first.digest(&path).unwrap();
+        first.save(&folder.path().join("temporary"));
+        let file = folder.path().join("remembered.json");
+        let whole = fs::read(&file).unwrap();
+        for bit in 0..8 * whole.len() {
+            let mut rotten = whole.clone();
+            rotten[bit / 8] ^= 1 << (bit % 8);
+            fs::write(&file, &rotten).unwrap();
+            assert!(remembered(folder.path()).lock().by_path.is_empty(), "bit {bit}");
+        }
     }
 
     #[test]

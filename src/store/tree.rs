@@ -104,6 +104,18 @@ impl Store {
     }
 }
 
+/// What a directory contains now.
+///
+/// # Errors
+/// Where something in it is neither file nor folder, or cannot be read.
+pub fn scan(directory: &Path) -> Result<Tree, StoreError> {
+    let digest = |(name, path): (String, PathBuf)| {
+        let digest = Digest::of_file(&path).map_err(StoreError::file("read", &path))?;
+        Ok((name, digest))
+    };
+    Ok(Tree { files: list(directory)?.into_iter().map(digest).collect::<Result<_, StoreError>>()? })
+}
+
 /// What a directory contains now, without reading files whose digest is remembered.
 ///
 /// # Errors

@@ -23,7 +23,7 @@ use segpipe_stages::track::Record;
 
 use crate::engine::{self, Computed, EngineError, Failure, Ports, RunOptions};
 use crate::event::{Event, EventSink, StageFinished};
-use crate::spec::pipeline::Pipeline;
+use crate::spec::pipeline::{Pipeline, PipelineStage};
 use crate::spec::{self, Overrides, SpecError};
 use variants::Variants;
 
@@ -59,6 +59,12 @@ pub enum SweepError {
         /// The param.
         target: String,
     },
+    /// A stage that would differ from combination to combination is kept as it is.
+    #[error("`{stage}` is frozen, and would be another one for each combination")]
+    Frozen {
+        /// The stage.
+        stage: String,
+    },
     /// The engine cannot begin.
     #[error(transparent)]
     Engine(#[from] EngineError),
@@ -87,6 +93,10 @@ impl Sweep {
             return Err(SweepError::Tracking { target: axis.target.clone() });
         }
         let variants = Variants::merge(&pipelines, &last).ok_or(SweepError::NothingToRank)?;
+        let is_varied = |stage: &&PipelineStage| stage.terms.is_frozen && !variants.is_shared(&stage.name);
+        if let Some(stage) = variants.pipeline.stages.iter().find(is_varied) {
+            return Err(SweepError::Frozen { stage: stage.name.clone() });
+        }
         Ok(Self { grid, pipelines, variants })
     }
 

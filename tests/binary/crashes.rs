@@ -33,7 +33,8 @@ fn crash(project: &Project, point: &str) {
     assert_eq!(output.status.code(), None, "`{point}` is passed: {}", String::from_utf8_lossy(&output.stderr));
 }
 
-const POINTS: [&str; 16] = [
+const POINTS: [&str; 17] = [
+    "project.held",
     "stage.began",
     "stage.computed",
     "object.synced",
@@ -59,7 +60,7 @@ fn every_point_at_which_the_process_can_be_made_to_die_is_tried() {
 
 #[rstest]
 fn a_run_after_a_crash_ends_with_the_results_of_an_undisturbed_one(
-    #[values(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)] point: usize,
+    #[values(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16)] point: usize,
 ) {
     let project = changed();
     crash(&project, POINTS[point]);

@@ -185,3 +185,19 @@ fn a_failed_stage_skips_what_needs_it_and_keeps_what_was_done() {
     assert_eq!(failed.events.last().unwrap()["ok"], false);
     assert_eq!(project.run_well(&[]).outcomes(), until_train("cached", "ran"));
 }
+
+#[test]
+fn a_frozen_model_is_used_as_it_is_while_everything_else_goes_on() {
+    let project = Project::finished();
+    let before = project.run_well(&[]).digests();
+    project.edit("  train:\n", "  train:\n    frozen: true\n");
+    project.edit("k: 4", "k: 5");
+    let ran = project.run_well(&[]);
+    assert_eq!(ran.outcomes(), "cached cached cached cached skipped cached cached cached cached");
+    assert_eq!((ran.reason("train"), ran.digests()), ("frozen", before));
+    let said = "used as it is although not up to date: `train` (frozen, param `k`: 4 → 5)";
+    assert!(ran.texts().contains(said), "{}", ran.texts());
+    let locked = project.run_well(&["--locked"]);
+    assert_eq!(locked.stage("train")["headline"], ran.stage("train")["headline"]);
+    assert!(ran.stage("train")["headline"].as_str().is_some_and(|text| text.contains("k=4")));
+}

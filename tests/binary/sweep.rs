@@ -142,3 +142,12 @@ fn what_makes_no_sweep_is_refused_before_anything_is_computed() {
     let errors = project.fail(2, &["sweep", "--set", "train.k=4", "--by", "beauty"]);
     assert!(errors.contains("`beauty`") && errors.contains("hint: metrics are: calinski_harabasz"), "{errors}");
 }
+
+#[test]
+fn a_sweep_over_what_comes_before_a_frozen_stage_is_refused_and_one_after_it_is_not() {
+    let project = Project::finished();
+    project.edit("  rfm:", "  rfm: {frozen: true}");
+    let said = project.fail(2, &["sweep", "--set", "preprocess.returns=gross,net"]);
+    assert!(said.contains("`rfm` is frozen, and would be another one for each combination"), "{said}");
+    project.call_well(&["sweep", "--set", "train.k=3,4"]);
+}

@@ -234,6 +234,22 @@ fn the_same_content_simulated_instead_of_real_is_another_source() {
 }
 
 #[test]
+fn a_remembered_digest_that_rotted_makes_nothing_run_and_reaches_no_lock() {
+    let project = Project::new();
+    project.run();
+    std::thread::sleep(Duration::from_millis(60));
+    project.run();
+    let lock = project.read("pipeline.lock");
+    let digest = segpipe::digest::Digest::of_bytes(b"one\ntwo\n").to_string();
+    let rotten = digest.replacen(&digest[..1], if digest.starts_with('a') { "b" } else { "a" }, 1);
+    let remembered = project.read("artifacts/.segpipe/remembered.json");
+    assert!(remembered.contains(&digest), "{remembered}");
+    fs::write(project.path("artifacts/.segpipe/remembered.json"), remembered.replace(&digest, &rotten)).unwrap();
+    assert_eq!(project.run_well(), ALL_CACHED);
+    assert_eq!(project.read("pipeline.lock"), lock);
+}
+
+#[test]
 fn without_any_remembered_digest_everything_is_still_cached() {
     let project = Project::new();
     project.run();

@@ -2,11 +2,14 @@
 
 mod fakes;
 
+#[cfg(test)]
 mod cache;
 mod failures;
 #[cfg(test)]
 mod in_store;
 mod lock;
+#[cfg(test)]
+mod oracle;
 mod partial;
 #[cfg(test)]
 mod parts;

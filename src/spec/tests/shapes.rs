@@ -134,3 +134,26 @@ fn a_tag_that_cannot_be_selected_is_refused_at_its_place() {
     let refused = with("{a: b}");
     assert!(refused.contains("a tag of stage `rfm` must be a text, not a mapping"), "{refused}");
 }
+
+#[test]
+fn any_stage_may_be_frozen_and_nothing_else_changes() {
+    let plain = checked(SHORT, None, &[]);
+    let text = SHORT.replace("  rfm:\n  train:\n", "  rfm: {frozen: true}\n  train: {frozen: false}\n");
+    let frozen = checked(&text, None, &[]);
+    let is_frozen = |stage: &str| frozen.stage(stage).unwrap().terms.is_frozen;
+    assert_eq!((is_frozen("rfm"), is_frozen("train"), is_frozen("load")), (true, false, false));
+    assert_eq!(facts(&frozen)["stages"], facts(&plain)["stages"]);
+    let own = checked(&format!("{SHORT}  own: {{run: \"true\", outputs: [x.txt], frozen: true}}\n"), None, &[]);
+    assert!(own.stage("own").unwrap().terms.is_frozen);
+}
+
+#[test]
+fn frozen_is_true_or_false_and_anything_else_is_refused_at_its_place() {
+    let with = |value: &str| refusal(SHORT.replace("  rfm:\n", &format!("  rfm: {{frozen: {value}}}\n")));
+    let refused = with("yes please");
+    let expected = "pipeline.yaml:3:17: `frozen` of stage `rfm` must be `true` or `false`, not a text";
+    assert!(refused.starts_with(expected), "{refused}");
+    assert!(with("1").contains("must be `true` or `false`, not a number"), "{}", with("1"));
+    let refused = refusal(SHORT.replace("  rfm:\n", "  rfm: {frosen: true}\n"));
+    assert!(refused.contains("did you mean `frozen`?"), "{refused}");
+}
