@@ -135,6 +135,11 @@ fn column(path: &Path, offset: u64) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use arrow_array::{ArrayRef, Int64Array, RecordBatch};
+    use parquet::arrow::ArrowWriter;
+
     use super::*;
 
     fn written(folder: &Path, files: &[(&str, &str)]) -> PathBuf {
@@ -173,5 +178,28 @@ mod tests {
         assert_eq!(first(&same), None);
         assert_eq!(first(&other).unwrap().file.as_deref(), Some("b/c"));
         assert_eq!(first(&fewer).unwrap(), Difference { file: Some("b/c".to_owned()), how: How::Missing });
+    }
+    /// A table with these columns of one row each.
+    fn table(path: &Path, columns: &[(&str, i64)]) -> PathBuf {
+        let arrays = columns.iter().map(|(name, value)| (*name, Arc::new(Int64Array::from(vec![*value])) as ArrayRef));
+        let batch = RecordBatch::try_from_iter(arrays).unwrap();
+        let mut writer = ArrowWriter::try_new(File::create(path).unwrap(), batch.schema(), None).unwrap();
+        writer.write(&batch).unwrap();
+        writer.close().unwrap();
+        path.to_owned()
+    }
+
+    #[test]
+    fn of_two_tables_the_column_that_differs_first_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let one = table(&folder.path().join("one"), &[("a", 1), ("b", 2), ("c", 3)]);
+        let other = table(&folder.path().join("other"), &[("a", 1), ("b", 7), ("c", 8)]);
+        let found = first(OutputKind::Table, &one, &other).unwrap().unwrap();
+        let How::Bytes { column, digests, .. } = &found.how else { panic!("{found:?}") };
+        assert_eq!(column.as_deref(), Some("b"));
+        assert_eq!(digests[0], Digest::of_file(&one).unwrap());
+        assert!(found.to_string().contains(" on, in column `b` ("), "{found}");
+        let renamed = table(&folder.path().join("renamed"), &[("a", 1), ("b", 2), ("d", 3)]);
+        assert!(first(OutputKind::Table, &one, &renamed).unwrap().is_some());
     }
 }

@@ -255,7 +255,9 @@ impl Assembly<'_> {
     }
 
     fn status(&self, stages: &[FinishedStage]) -> RunStatus {
-        let has = |outcome: &str| stages.iter().any(|stage| stage.outcome == outcome);
+        // A stage that is frozen is skipped as well, and has what others read all the same.
+        let is_lost = |stage: &FinishedStage| stage.outcome != "skipped" || stage.outputs.is_empty();
+        let has = |outcome: &str| stages.iter().any(|stage| stage.outcome == outcome && is_lost(stage));
         match (has("failed"), has("skipped")) {
             (_, true) | (true, _) if self.computed.is_interrupted => RunStatus::Killed,
             (false, false) => RunStatus::Finished,

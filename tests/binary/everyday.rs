@@ -201,3 +201,19 @@ fn a_frozen_model_is_used_as_it_is_while_everything_else_goes_on() {
     assert_eq!(locked.stage("train")["headline"], ran.stage("train")["headline"]);
     assert!(ran.stage("train")["headline"].as_str().is_some_and(|text| text.contains("k=4")));
 }
+
+#[test]
+fn every_built_in_stage_writes_the_same_with_one_thread_and_with_several() {
+    let project = Project::finished();
+    for stage in STAGES {
+        let said = project.call(&["run", "--check-determinism", stage, "--threads", "3"]);
+        assert_eq!(said.code, 0, "{}", said.errors);
+        let expected = format!("`{stage}` was run twice with 1 and 3 threads: every byte of ");
+        assert!(
+            said.errors.contains(&expected) && said.errors.contains("as in the result that is known"),
+            "{}",
+            said.errors
+        );
+    }
+    assert_eq!(project.run_well(&[]).outcomes(), all("cached", 9));
+}

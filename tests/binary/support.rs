@@ -119,7 +119,9 @@ impl Project {
         let mut command = Command::new(binary);
         command.current_dir(&self.directory).args(arguments);
         command.env("MLFLOW_TRACKING_URI", "http://127.0.0.1:9").env("NO_COLOR", "1");
-        for name in ["RAYON_NUM_THREADS", "SEGPIPE_CRASH_AT", "MLFLOW_EXPERIMENT_NAME", "RUST_BACKTRACE"] {
+        for name in
+            ["RAYON_NUM_THREADS", "SEGPIPE_CRASH_AT", "SEGPIPE_FAIL_AT", "MLFLOW_EXPERIMENT_NAME", "RUST_BACKTRACE"]
+        {
             command.env_remove(name);
         }
         command
