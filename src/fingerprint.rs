@@ -109,6 +109,15 @@ pub fn sources(document: &str) -> Vec<(String, Digest, SourceOrigin)> {
     document.lines().filter_map(source).collect()
 }
 
+/// The params that a document names, by name.
+pub fn params(document: &str) -> BTreeMap<String, Value> {
+    let param = |line: &str| {
+        let (name, value) = line.strip_prefix("param ")?.split_once(' ')?;
+        Some((name.to_owned(), serde_json::from_str(value).ok()?))
+    };
+    document.lines().filter_map(param).collect()
+}
+
 /// How the document `new` of `stage` differs from `old`, in words a person can act on; none where it does not.
 pub fn difference(old: &str, new: &str, stage: &PipelineStage) -> Option<String> {
     let all = differences(old, new, |port| stage.inputs.get(port).map(ToString::to_string));
@@ -353,9 +362,10 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn the_sources_that_a_document_names_are_read_back() {
+    fn the_sources_and_params_that_a_document_names_are_read_back() {
         let digest = Digest::of_bytes(b"data");
         let text = format!("source 0 \"a b.csv\" {digest} file\nparam k 1\nsource 1 \"c.csv\" {digest} simulated\n");
+        assert_eq!(params(&text), [("k".to_owned(), json!(1))].into());
         let expected = [("a b.csv", SourceOrigin::File), ("c.csv", SourceOrigin::Simulated)];
         assert_eq!(sources(&text), expected.map(|(name, origin)| (name.to_owned(), digest, origin)));
     }

@@ -54,9 +54,11 @@ impl Judge<'_> {
     /// Where something in the store or at an output's place cannot be read.
     pub fn judge(&self, stage: &PipelineStage, document: &Document) -> Result<Judgement, StoreError> {
         let fingerprint = document.fingerprint();
-        // The note of what is current is the record itself, which in most cases is all that has to be read.
+        // The note of what is current is the record itself, which in most cases is all that has to be read. It holds as
+        // long as the record has not been taken away.
+        let is_kept = self.store.has_record(fingerprint);
         let (record, before) = match self.store.current(&stage.name)? {
-            Some(current) if current.fingerprint == fingerprint => (Some(current), None),
+            Some(current) if is_kept && current.fingerprint == fingerprint => (Some(current), None),
             other => (self.store.record(fingerprint)?, Some(other)),
         };
         let is_current = before.is_none();

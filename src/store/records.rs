@@ -52,6 +52,11 @@ impl Store {
         Ok(record.filter(|record| record.fingerprint == fingerprint))
     }
 
+    /// Whether there is a record of a fingerprint, intact or not.
+    pub fn has_record(&self, fingerprint: Digest) -> bool {
+        self.record_path(fingerprint).exists()
+    }
+
     /// Keeps a record, replacing an older one of the same fingerprint.
     ///
     /// # Errors

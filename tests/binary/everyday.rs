@@ -1,5 +1,6 @@
 //! What people do all day: run, change something, run again.
 
+use segpipe::mlflow::Entry;
 use segpipe_stages::customers::Customers;
 use segpipe_stages::table;
 
@@ -200,6 +201,14 @@ fn a_frozen_model_is_used_as_it_is_while_everything_else_goes_on() {
     let locked = project.run_well(&["--locked"]);
     assert_eq!(locked.stage("train")["headline"], ran.stage("train")["headline"]);
     assert!(ran.stage("train")["headline"].as_str().is_some_and(|text| text.contains("k=4")));
+    let forced = project.run_well(&["--force"]);
+    let entry = Entry::read(&project.path(forced.events.last().unwrap()["outbox"].as_str().unwrap())).unwrap();
+    let k: Vec<String> = entry.params().filter(|(name, _)| name == "train.k").map(|(_, value)| value).collect();
+    assert_eq!(
+        (k.as_slice(), entry.has_stale_upstream),
+        (["4".to_owned()].as_slice(), true),
+        "what the model was made with"
+    );
 }
 
 #[test]

@@ -258,8 +258,10 @@ fn damaged_state_is_made_again() {
         }
     }
     assert_eq!(project.run_well(&[]).outcomes(), all("cached", 9));
-    for entry in std::fs::read_dir(project.path("artifacts/.segpipe/records")).unwrap().map(Result::unwrap) {
-        std::fs::write(entry.path(), "nonsense").unwrap();
+    for folder in ["records", "current"] {
+        for entry in std::fs::read_dir(project.path("artifacts/.segpipe").join(folder)).unwrap().map(Result::unwrap) {
+            std::fs::write(entry.path(), "nonsense").unwrap();
+        }
     }
     assert_eq!(project.run_well(&[]).outcomes(), until_train("ran", "ran"));
     assert_eq!(project.run_well(&[]).outcomes(), all("cached", 9));

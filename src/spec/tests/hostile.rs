@@ -8,11 +8,14 @@ use proptest::prelude::*;
 
 use super::*;
 
+/// Milliseconds are usual; a busy machine takes longer, and what these files try would take for ever.
+const PATIENCE: Duration = Duration::from_secs(20);
+
 /// The first line of the refusal, which must come at once.
 fn at_once(text: impl AsRef<[u8]>) -> String {
     let started = Instant::now();
     let text = refusal(text);
-    assert!(started.elapsed() < Duration::from_secs(1), "{:?}", started.elapsed());
+    assert!(started.elapsed() < PATIENCE, "{:?}", started.elapsed());
     text.lines().next().unwrap().to_owned()
 }
 

@@ -10,6 +10,7 @@ use segpipe_stages::contract::Stage;
 use super::content::Content;
 use super::memory::Memory;
 use super::random::Random;
+use super::toy::Key;
 use super::world::{SOURCES, World, files_in, overwrite};
 
 /// One thing that happens. Numbers mean one of those that there are, whatever their size.
@@ -258,21 +259,32 @@ fn damage(
     let Some(file) = (!files.is_empty()).then(|| &files[number % files.len()]) else { return };
     let bytes = fs::read(file).unwrap();
     let key = file.strip_prefix(&world.directory).unwrap().to_owned();
-    forget(world, memory, what, file, &bytes);
-    match bit.filter(|_| !bytes.is_empty() && damaged.get(&key) != Some(&bytes)) {
-        Some(bit) => {
-            damaged.insert(key, flip(file, bit));
-        }
-        None => fs::remove_file(file).unwrap(),
+    let is_damaged = damaged.get(&key) == Some(&bytes);
+    if is_damaged && matches!(what, Kept::Record) {
+        // Whose it was cannot be told any more, and that it is lost matters.
+        return;
     }
+    forget(world, memory, what, file, &bytes);
+    if let Some(bit) = bit.filter(|_| !bytes.is_empty() && !is_damaged) {
+        damaged.insert(key, flip(file, bit));
+        return;
+    }
+    if matches!(what, Kept::Record) {
+        memory.recorded.retain(|key| !names(&bytes, key));
+    }
+    fs::remove_file(file).unwrap();
+}
+
+/// Whether a record is that of a result.
+fn names(record: &[u8], key: &Key) -> bool {
+    String::from_utf8_lossy(record).contains(&format!("\"headline\": \"{key}\""))
 }
 
 /// What is known no more when a file of the store is damaged.
 fn forget(world: &World, memory: &mut Memory, what: Kept, file: &Path, bytes: &[u8]) {
     match what {
         Kept::Record => {
-            let text = String::from_utf8_lossy(bytes);
-            memory.known.retain(|key, _| !text.contains(&format!("\"headline\": \"{key}\"")));
+            memory.known.retain(|key, _| !names(bytes, key));
         }
         Kept::Current => {
             let stage = world.nodes.iter().position(|node| file.ends_with(&node.name));

@@ -22,8 +22,10 @@ pub(super) struct Memory {
     /// Outputs of every result that was computed and whose record is whole.
     pub(super) known: BTreeMap<Key, Known>,
     /// The result that each stage's outputs were last brought to, by the stage's number; known although its record may
-    /// be damaged, to that stage alone.
+    /// be damaged, to that stage alone, as long as the record is not gone.
     pub(super) current: BTreeMap<usize, (Key, Known)>,
+    /// Results that have a record, whole or damaged.
+    pub(super) recorded: BTreeSet<Key>,
 }
 
 /// A result.
@@ -223,7 +225,9 @@ impl Future<'_> {
         let facts = self.world.facts(node, inputs.clone());
         let key = node.toy.key(&facts);
         let result = Known { outputs: node.toy.compute(&facts), sources: facts.sources };
-        let is_current = !self.in_store && self.memory.current.get(&stage).is_some_and(|(current, _)| *current == key);
+        let is_current = !self.in_store
+            && self.memory.recorded.contains(&key)
+            && self.memory.current.get(&stage).is_some_and(|(current, _)| *current == key);
         let is_known = is_current || self.memory.known.contains_key(&key);
         let is_there = |content: &Content| content.objects().is_subset(&self.intact);
         let pairs = result.outputs.iter().zip(&self.places[stage]);
@@ -237,6 +241,7 @@ impl Future<'_> {
         } else {
             inputs.iter().chain(&result.outputs).for_each(|content| self.intact.extend(content.objects()));
             self.memory.known.insert(key.clone(), result.clone());
+            self.memory.recorded.insert(key.clone());
             Fate::Ran(key.clone())
         };
         if !self.in_store {
