@@ -40,6 +40,22 @@ impl Digest {
     }
 }
 
+/// Takes the digest of content that comes in pieces.
+#[derive(Debug, Default)]
+pub struct Hasher(blake3::Hasher);
+
+impl Hasher {
+    /// Takes the next piece.
+    pub fn update(&mut self, piece: &[u8]) {
+        self.0.update(piece);
+    }
+
+    /// The digest of all pieces so far.
+    pub fn digest(&self) -> Digest {
+        Digest(*self.0.finalize().as_bytes())
+    }
+}
+
 impl fmt::Display for Digest {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(blake3::Hash::from_bytes(self.0).to_hex().as_str())
@@ -91,6 +107,10 @@ mod tests {
         assert_eq!(Digest::of_bytes(b"").to_string(), NOTHING);
         assert_eq!(NOTHING.parse(), Ok(Digest::of_bytes(b"")));
         assert_eq!(Digest::of_reader(&b"abc"[..]).unwrap(), Digest::of_bytes(b"abc"));
+        let mut hasher = Hasher::default();
+        hasher.update(b"a");
+        hasher.update(b"bc");
+        assert_eq!(hasher.digest(), Digest::of_bytes(b"abc"));
     }
 
     #[test]

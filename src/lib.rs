@@ -1,8 +1,8 @@
 //! segpipe: the orchestrator, the command line, the tracking client and the scoring service.
 //!
 //! The modules form ranks and import only lower ranks:
-//! address, crash, digest, event → program → spec, store → graph, fingerprint → lock → plan, cache → engine → report,
-//! mlflow, source, features → history, sweep, serve → cli.
+//! address, crash, digest, event, signing → program → spec, store → graph, fingerprint, remote → lock → plan, cache →
+//! engine → report, mlflow, source, features → history, sweep, serve → cli.
 
 pub mod address;
 pub mod cache;
@@ -19,8 +19,10 @@ pub mod lock;
 pub mod mlflow;
 pub mod plan;
 pub mod program;
+pub mod remote;
 pub mod report;
 pub mod serve;
+pub mod signing;
 pub mod source;
 pub mod spec;
 pub mod store;

@@ -31,6 +31,7 @@ Exit codes:
 
 Environment:
   RAYON_NUM_THREADS  computing threads, where `--threads` is not given
+  SEGPIPE_CACHE_…    REMOTE, MODE, KEY: where results are shared (`segpipe cache push --help`)
   NO_COLOR           no colours, whatever the terminal can do
   RUST_BACKTRACE     1: where a bug was hit, in detail
 
@@ -356,7 +357,31 @@ Examples:
   segpipe cache stats
   segpipe cache verify --repair            what is damaged is made anew by the next run
   segpipe cache gc --older-than 30d --dry-run
-  segpipe cache gc --at-most 2GB --keep 3f2a";
+  segpipe cache gc --at-most 2GB --keep 3f2a
+  segpipe cache push                       what the shared cache lacks of the current results
+  segpipe cache keygen                     keys for signed results";
+
+const CACHE_PUSH_EXAMPLES: &str = "\
+Every run sends what it computed to `cache.remote` of pipeline.yaml; this sends what was computed while
+it could not be reached, and heals what is damaged there. SEGPIPE_CACHE_REMOTE and SEGPIPE_CACHE_MODE
+(`read-write`, `read`, `off`) go before what the file says, SEGPIPE_CACHE_KEY signs what is sent.
+Credentials come from the storage's own variables, e.g. AWS_ACCESS_KEY_ID.
+
+Examples:
+  segpipe cache push
+  SEGPIPE_CACHE_REMOTE=s3://results/shop segpipe cache push";
+
+const CACHE_KEYGEN_EXAMPLES: &str = "\
+Whoever has the private key in SEGPIPE_CACHE_KEY signs what is sent to the shared cache. With the public
+key in pipeline.yaml, nothing else is believed, and no secret is needed to tell:
+
+  cache:
+    remote: s3://results/shop
+    trust: [PUBLIC]
+
+Examples:
+  segpipe cache keygen
+  segpipe cache keygen | sed -n 's/^private //p' | gh secret set SEGPIPE_CACHE_KEY";
 
 /// What is to be done with the cache.
 #[derive(Debug, Subcommand)]
@@ -370,6 +395,20 @@ pub enum CacheCommand {
     /// Remove old results, and what no result leads to
     #[command(after_help = CACHE_EXAMPLES)]
     Gc(CacheGcArguments),
+    /// Send what the shared cache lacks of the current results
+    #[command(after_help = CACHE_PUSH_EXAMPLES)]
+    Push(CachePushArguments),
+    /// Make a pair of keys for signed results
+    #[command(after_help = CACHE_KEYGEN_EXAMPLES)]
+    Keygen,
+}
+
+/// The arguments of `segpipe cache push`.
+#[derive(Debug, Args)]
+pub struct CachePushArguments {
+    /// Fail at once where a run holds the project
+    #[arg(long)]
+    pub no_wait: bool,
 }
 
 /// The arguments of `segpipe cache stats`.

@@ -1,4 +1,4 @@
-//! `segpipe cache`: stats, verify, gc.
+//! `segpipe cache`: stats, verify, gc; what is about other machines is in `shared`.
 //!
 //! For: what is said of the cache, and the exit code. Not for: looking at it or removing anything (`cache`).
 
@@ -15,7 +15,7 @@ use super::printer::Printer;
 use super::project::Surroundings;
 use super::tracking::Tracking;
 use super::units::shown;
-use super::{Ending, diff, runs};
+use super::{Ending, diff, runs, shared};
 use crate::cache::{self, Collected, Pinned, Policy, Stats, Verified};
 use crate::digest::Digest;
 use crate::engine;
@@ -28,12 +28,16 @@ use crate::store::{Store, StoreError};
 
 /// Does what `command` says.
 pub(super) fn cache(around: &Surroundings, command: &CacheCommand) -> Ending {
-    let pipeline = around.open(&Overriding::default())?;
-    let store = Store::new(&pipeline.directory);
+    let open = || around.open(&Overriding::default()).map(|pipeline| (Store::new(&pipeline.directory), pipeline));
     match command {
-        CacheCommand::Stats(arguments) => stats(&store, arguments),
-        CacheCommand::Verify(arguments) => verify(around, &store, arguments),
-        CacheCommand::Gc(arguments) => gc(around, &pipeline, &store, arguments),
+        CacheCommand::Stats(arguments) => stats(&open()?.0, arguments),
+        CacheCommand::Verify(arguments) => verify(around, &open()?.0, arguments),
+        CacheCommand::Gc(arguments) => {
+            let (store, pipeline) = open()?;
+            gc(around, &pipeline, &store, arguments)
+        }
+        CacheCommand::Push(arguments) => shared::push(around, arguments),
+        CacheCommand::Keygen => shared::keygen(around.printer),
     }
 }
 
@@ -43,7 +47,7 @@ fn of_store(error: StoreError) -> Failure {
 }
 
 /// Takes the project, so that no run goes on meanwhile.
-fn hold(around: &Surroundings, store: &Store, may_wait: bool) -> Result<Holding, Failure> {
+pub(super) fn hold(around: &Surroundings, store: &Store, may_wait: bool) -> Result<Holding, Failure> {
     let printer = around.printer;
     let say = |holder: &Holder| {
         let pid = holder.pid.map_or_else(|| "unknown".to_owned(), |pid| pid.to_string());

@@ -25,7 +25,8 @@ pub(super) fn check(
 ) -> Ending {
     let heard = Arc::clone(&sink);
     let is_cancelled = signals::listen(move || heard.emit(Event::Interrupted));
-    let ports = Ports { sources: project::sources(pipeline), tracker: Arc::new(Nobody), sink, is_cancelled };
+    let ports =
+        Ports { sources: project::sources(pipeline), tracker: Arc::new(Nobody), sink, remote: None, is_cancelled };
     let twice = engine::run_twice(pipeline, stage, options, ports)?;
     let mut failures = twice.failures.iter();
     if let Some(last) = failures.next_back() {

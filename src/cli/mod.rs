@@ -24,6 +24,7 @@ mod run;
 mod runs;
 mod schema;
 mod serve;
+mod shared;
 mod sheet;
 mod shell;
 mod signals;

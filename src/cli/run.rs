@@ -16,7 +16,7 @@ use super::printer::Printer;
 use super::project::{self, Surroundings};
 use super::tracking::Tracking;
 use super::watch::{Seen, Watch};
-use super::{Ending, determinism, panic, signals, status, threads};
+use super::{Ending, determinism, panic, shared, signals, status, threads};
 use crate::engine::{self, Ports, RunOptions, RunReport};
 use crate::event::{Event, EventSink, RunFinished};
 use crate::graph::Selection;
@@ -136,6 +136,7 @@ impl Round<'_> {
             sources: project::sources(&pipeline),
             tracker: Arc::new(tracking.outbox.clone()),
             sink: Arc::clone(&self.sink),
+            remote: shared::remote(&pipeline, &self.is_cancelled)?,
             is_cancelled: Arc::clone(&self.is_cancelled),
         };
         let report = engine::run(pipeline, options, ports)?;
@@ -164,7 +165,7 @@ impl Round<'_> {
             self.around.printer.say("watching for saved files; Ctrl-C ends it");
             self.is_idle.store(true, Ordering::Relaxed);
             while self.look(&mut watch).0 == seen {
-                if !watch.wait(&self.is_cancelled) {
+                if !watch.wait(&seen, &self.is_cancelled) {
                     return Ok(0);
                 }
             }

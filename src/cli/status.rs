@@ -41,6 +41,7 @@ mod tests {
     use super::*;
     use crate::plan::{PlannedStage, State};
     use crate::spec::pipeline::Capacity;
+    use crate::spec::shared::SharedCache;
 
     #[test]
     fn the_json_form_is_one_object_with_every_stage_in_order() {
@@ -50,6 +51,7 @@ mod tests {
             directory: ".".into(),
             stages: Vec::new(),
             capacity: Capacity::default(),
+            cache: SharedCache::default(),
             is_overridden: false,
         };
         let planned = |stage: &str, state, reason: Option<&str>| PlannedStage {

@@ -17,7 +17,7 @@ use super::failure::Failure;
 use super::printer::Printer;
 use super::project::{self, Surroundings};
 use super::tracking::Tracking;
-use super::{Ending, diff, place, signals, threads};
+use super::{Ending, diff, place, shared, signals, threads};
 use crate::engine::{self, Ports, RunOptions};
 use crate::event::{Event, EventSink, StageFinished};
 use crate::mlflow::Receipt;
@@ -98,6 +98,7 @@ fn compute(
         sources: project::sources(sweep.pipeline()),
         tracker: Arc::new(tracking.outbox.clone()),
         sink: Arc::new(listener),
+        remote: shared::remote(sweep.pipeline(), is_cancelled)?,
         is_cancelled: Arc::clone(is_cancelled),
     };
     sweep.compute(options, ports).map_err(refused)

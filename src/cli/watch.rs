@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
 use segpipe_stages::contract::{Fault, SourceRequest, SourceResolver};
@@ -26,6 +26,8 @@ use crate::store::remembered::Witness;
 const QUIET: Duration = Duration::from_millis(100);
 /// How often an interruption is looked at.
 const TICK: Duration = Duration::from_millis(100);
+/// How often a pipeline that cannot be opened is tried again: what it lacks may come where nobody listens.
+const AGAIN: Duration = Duration::from_secs(1);
 
 /// Hears of files that are saved.
 pub(super) struct Watch {
@@ -36,7 +38,11 @@ pub(super) struct Watch {
 
 /// What the files that a pipeline reads were like at one time.
 #[derive(Debug, PartialEq)]
-pub(super) struct Seen(BTreeMap<PathBuf, Option<Witness>>);
+pub(super) struct Seen {
+    files: BTreeMap<PathBuf, Option<Witness>>,
+    /// Whether the pipeline could be opened.
+    is_open: bool,
+}
 
 impl Watch {
     /// Begins to listen, in the folder of the pipeline file `file`.
@@ -81,15 +87,18 @@ impl Watch {
         Ok(())
     }
 
-    /// Waits until something was saved and a moment has passed without more; false where it is interrupted.
-    pub(super) fn wait(&self, is_cancelled: &AtomicBool) -> bool {
+    /// Waits until something was saved and a moment has passed without more, or something may have changed that nobody
+    /// hears of since it was `seen`; false where it is interrupted.
+    pub(super) fn wait(&self, seen: &Seen, is_cancelled: &AtomicBool) -> bool {
+        let began = Instant::now();
         while !is_cancelled.load(Ordering::Relaxed) {
             match self.saved.recv_timeout(TICK) {
                 Ok(()) => {
                     while self.saved.recv_timeout(QUIET).is_ok() {}
                     return true;
                 }
-                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Timeout) if seen.is_open || began.elapsed() < AGAIN => {}
+                Err(RecvTimeoutError::Timeout) => return true,
                 Err(RecvTimeoutError::Disconnected) => return false,
             }
         }
@@ -101,14 +110,14 @@ impl Seen {
     /// What there is to see now: `file`, and what the pipeline reads that `open` makes of it.
     pub(super) fn now<E>(file: &Path, open: impl FnOnce() -> Result<Pipeline, E>) -> (Self, Result<Pipeline, E>) {
         // The file first: what is saved after that is seen to differ, and not taken for what was opened.
-        let mut seen = BTreeMap::from([(file.to_owned(), Witness::of(file).ok())]);
+        let mut files = BTreeMap::from([(file.to_owned(), Witness::of(file).ok())]);
         let pipeline = open();
         if let Ok(pipeline) = &pipeline {
             let resolver = project::sources(pipeline);
             let found = requests(pipeline).filter_map(|request| resolver.peek(&request).ok().flatten()).flatten();
-            seen.extend(found.map(|source| (source.path.clone(), Witness::of(&source.path).ok())));
+            files.extend(found.map(|source| (source.path.clone(), Witness::of(&source.path).ok())));
         }
-        (Self(seen), pipeline)
+        (Self { files, is_open: pipeline.is_ok() }, pipeline)
     }
 }
 

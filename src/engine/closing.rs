@@ -7,14 +7,15 @@ use std::path::PathBuf;
 
 use jiff::Timestamp;
 use segpipe_stages::contract::{
-    Fault, FinishedRun, FinishedStage, InputFile, NoteLevel, RunStatus, SourceOrigin, StageError,
+    CheckedParams, Fault, FinishedRun, FinishedStage, InputFile, NoteLevel, RunStatus, SourceOrigin, StageError,
 };
 
 use super::progress::Results;
 use super::session::{Reach, Session};
 use super::update::StageResult;
-use super::{Computed, Failure, RunReport, exit_code};
+use super::{Computed, Failure, RunReport, exit_code, shared};
 use crate::event::{Event, Outcome, RunFinished};
+use crate::fingerprint;
 use crate::lock::Lock;
 use crate::spec::pipeline::PipelineStage;
 use crate::store::files;
@@ -25,6 +26,7 @@ pub(super) fn close(session: &Session, mut results: Results) -> RunReport {
     let is_complete = session.pipeline.stages.iter().all(|stage| has_result(stage, &results));
     let lock_differences = settle_lock(session, &results, is_complete, &mut failures);
     let outbox = seal(session, &results, &failures);
+    shared::finish(session, &results);
     tidy(session);
     let code = run_exit_code(session, &failures, &lock_differences);
     for difference in &lock_differences {
@@ -44,6 +46,7 @@ pub(super) fn close(session: &Session, mut results: Results) -> RunReport {
 /// Ends a run that reaches no further than the store.
 pub(super) fn hand_over(session: &Session, mut results: Results) -> Computed {
     let failures = take_failures(session, &mut results);
+    shared::finish(session, &results);
     tidy(session);
     Computed { stages: finished_stages(session, &results), failures, is_interrupted: session.is_cancelled() }
 }
@@ -222,7 +225,18 @@ fn finished_stage(session: &Session, stage: &PipelineStage, result: &StageResult
         reason: result.reason.clone(),
         seconds: result.seconds,
         fingerprint: result.fingerprint.map(|fingerprint| fingerprint.to_string()),
-        params: stage.params.clone(),
+        params: params(session, stage, result),
         outputs: result.outputs.iter().filter_map(output).collect(),
     }
+}
+
+/// The params that the stage's result was made with: of a frozen one those of its last result, where that is what is
+/// there, whatever the pipeline says now.
+fn params(session: &Session, stage: &PipelineStage, result: &StageResult) -> CheckedParams {
+    if !stage.terms.is_frozen {
+        return stage.params.clone();
+    }
+    let record = result.fingerprint.and_then(|fingerprint| session.store.record(fingerprint).ok().flatten());
+    let determining = record.map(|record| fingerprint::params(&record.document)).unwrap_or_default();
+    CheckedParams { determining, incidental: stage.params.incidental.clone() }
 }

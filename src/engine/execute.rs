@@ -15,6 +15,7 @@ use segpipe_stages::contract::{
 use super::listener::Listener;
 use super::parts::Parts;
 use super::session::Session;
+use super::shared;
 use crate::digest::Digest;
 use crate::event::Event;
 use crate::fingerprint::Document;
@@ -101,7 +102,7 @@ impl Attempt<'_> {
         let listener = Listener::new(session, &stage.name);
         let (report, rows) = self.compute(directory, &listener, None)?;
         files::pass("stage.computed", directory)?;
-        if self.has_changed_sources()? {
+        if has_changed_sources(session, stage, self.sources)? {
             return Ok(None);
         }
         let outputs = keep_outputs(session, stage, directory, &rows)?;
@@ -144,19 +145,6 @@ impl Attempt<'_> {
         Ok((report, ctx.rows()))
     }
 
-    /// Whether a source is another file now than the one that was read, or others are found.
-    fn has_changed_sources(&self) -> Result<bool, StageError> {
-        if self.sources.changed().is_some() {
-            return Ok(true);
-        }
-        let request = self.stage.stage.sources(&self.stage.params);
-        let Ok(Some(request)) = request else { return Ok(false) };
-        let found = self.session.ports.sources.peek(&request)?;
-        Ok(found.is_some_and(|found| {
-            !found.iter().map(|one| &one.path).eq(self.sources.sources.iter().map(|one| &one.path))
-        }))
-    }
-
     /// The error with inputs called as people know them, and where the rest of what a program said can be read.
     fn explain(
         &self,
@@ -177,6 +165,20 @@ impl Attempt<'_> {
         }
         error
     }
+}
+
+/// Whether a source is another file now than the one that was read, or others are found.
+pub(super) fn has_changed_sources(
+    session: &Session,
+    stage: &PipelineStage,
+    sources: &WitnessedSources,
+) -> Result<bool, StageError> {
+    if sources.changed().is_some() {
+        return Ok(true);
+    }
+    let Ok(Some(request)) = stage.stage.sources(&stage.params) else { return Ok(false) };
+    let found = session.ports.sources.peek(&request)?;
+    Ok(found.is_some_and(|found| !found.iter().map(|one| &one.path).eq(sources.sources.iter().map(|one| &one.path))))
 }
 
 /// The names under which the inputs were written, by port.
@@ -203,24 +205,27 @@ fn readable_inputs(
         let (Some(from), Some(output)) = (from, output) else {
             return Err(StageError::bug(format!("input `{port}` is connected to nothing")));
         };
-        heal(session, *digest, output, &from.outputs[&*output.name])?;
+        heal(session, *digest, from, output)?;
         let path = session.store.readable_path(*digest, output.kind)?;
         readable.insert(port.clone(), InputFile { path, digest: digest.to_string() });
     }
     Ok(readable)
 }
 
-/// Takes an output that the store lost, or whose copy is damaged, from its place, where it is known to be right.
-fn heal(session: &Session, digest: Digest, output: &Output, place: &Path) -> Result<(), StoreError> {
+/// Takes an output that the store lost, or whose copy is damaged, from its place, where it is known to be right, else
+/// from the shared cache.
+fn heal(session: &Session, digest: Digest, from: &PipelineStage, output: &Output) -> Result<(), StoreError> {
     if session.store.has_intact(digest, output.kind, &session.remembered)? {
         return Ok(());
     }
-    let place = session.store.project().join(place);
-    if session.store.adopt(&place, output.kind)? == digest {
-        Ok(())
-    } else {
-        Err(StoreError::Damaged { digest, problem: "damaged, and so is the output at its place" })
+    let place = session.store.project().join(&from.outputs[&*output.name]);
+    let adopted = session.store.adopt(&place, output.kind);
+    if matches!(&adopted, Ok(found) if *found == digest) || shared::fetch_output(session, from, (digest, output.kind))?
+    {
+        return Ok(());
     }
+    adopted?;
+    Err(StoreError::Damaged { digest, problem: "damaged, and so is the output at its place" })
 }
 
 /// Moves the declared outputs from the stage's private folder into the store.

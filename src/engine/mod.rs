@@ -4,8 +4,9 @@
 //! Called by: `cli`, `sweep`.
 //!
 //! [`run`] takes the project, lets [`schedule`] start stages as their inputs become known, and closes the run
-//! ([`closing`]). One stage at a time is the business of [`update`], which executes with [`execute`]. [`compute`] does
-//! the same in the store alone, for studies; [`run_twice`] runs one stage to compare it with itself.
+//! ([`closing`]). One stage at a time is the business of [`update`], which executes with [`execute`] what neither
+//! the store nor another machine ([`shared`]) has. [`compute`] does the same in the store alone, for studies;
+//! [`run_twice`] runs one stage to compare it with itself.
 
 mod budget;
 mod closing;
@@ -16,6 +17,7 @@ mod parts;
 mod progress;
 mod schedule;
 mod session;
+mod shared;
 pub mod twice;
 mod update;
 mod upstream;
@@ -33,6 +35,7 @@ use crate::plan::Plan;
 use crate::plan::explain::Explanation;
 use crate::plan::judge::Judge;
 use crate::plan::preview::Preview;
+use crate::remote::Remote;
 use crate::spec::pipeline::Pipeline;
 use crate::store::remembered::Remembered;
 use crate::store::{Store, StoreError};
@@ -81,6 +84,8 @@ pub struct Ports {
     pub tracker: Arc<dyn Tracker>,
     /// Hears what happens.
     pub sink: Arc<dyn EventSink>,
+    /// Where results are shared with other machines, if anywhere.
+    pub remote: Option<Arc<Remote>>,
     /// Becomes true when the run is to stop.
     pub is_cancelled: Arc<AtomicBool>,
 }

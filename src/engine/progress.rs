@@ -213,6 +213,7 @@ mod tests {
     use crate::event::Outcome;
     use crate::fingerprint::tests::OnlyLookedAt;
     use crate::spec::pipeline::{Capacity, Kind, PipelineStage, Terms};
+    use crate::spec::shared::SharedCache;
     use crate::store::records::RecordedOutput;
 
     /// Stages called by their numbers, each of which reads from those given.
@@ -236,6 +237,7 @@ mod tests {
             directory: ".".into(),
             stages: parents.iter().enumerate().map(stage).collect(),
             capacity: Capacity::default(),
+            cache: SharedCache::default(),
             is_overridden: false,
         }
     }

@@ -17,9 +17,9 @@ use crate::event::Event;
 use crate::plan::judge::Judge;
 use crate::plan::preview::Preview;
 use crate::spec::pipeline::{Pipeline, PipelineStage};
-use crate::store::Store;
 use crate::store::holder::Holding;
 use crate::store::remembered::Remembered;
+use crate::store::{Placement, Store};
 
 /// How far the results of a run reach.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,7 +58,8 @@ impl Session {
     ) -> Result<Self, EngineError> {
         let (began, began_at) = (Instant::now(), Timestamp::now());
         let selected = asked_for(&pipeline, &options.selection)?.into_iter().map(String::from).collect();
-        let store = Store::new(&pipeline.directory);
+        let placement = if pipeline.cache.links_outputs { Placement::Link } else { Placement::Copy };
+        let store = Store::new(&pipeline.directory).placing(placement);
         store.prepare()?;
         let holding = store.hold(!options.refuses_to_wait, |holder| {
             ports.sink.emit(Event::Waiting { pid: holder.pid, since: holder.since.clone() });

@@ -1,7 +1,7 @@
 //! Brings one stage up to date: cached, restored or run, whichever is enough.
 //!
-//! For: judging with the sources as they are now, and falling back from restoring to running where the cache is
-//! damaged. Not for: running itself (`execute`). Called by: `schedule`, off the async threads.
+//! For: judging with the sources as they are now, and falling back from restoring to the shared cache, and from there to
+//! running, where a cache has nothing or is damaged. Not for: running itself (`execute`). Called by: `schedule`, off the async threads.
 
 use std::any::Any;
 use std::collections::BTreeMap;
@@ -13,6 +13,7 @@ use segpipe_stages::contract::{Fault, NoteLevel, Output, OutputKind, ResolvedSou
 use super::execute::{self, Outputs};
 use super::listener::Listener;
 use super::session::{Reach, Session};
+use super::shared;
 use crate::digest::Digest;
 use crate::event::{Event, Outcome, OutputFact, StageFinished};
 use crate::fingerprint::Document;
@@ -207,7 +208,7 @@ impl Update<'_> {
         let document = Document::new(self.stage, &self.inputs, &sources.sources);
         let reason = match self.judge(&document)? {
             Judgement::Stale { reason } => reason,
-            _ if self.session.options.is_forced => "forced".to_owned(),
+            _ if self.session.options.is_forced => return self.execute(&document, sources, "forced".to_owned()),
             Judgement::Fresh { record, is_current } => {
                 if !is_current {
                     self.note_current(&record)?;
@@ -226,7 +227,34 @@ impl Update<'_> {
                 Err(error) => return Err(error.into()),
             },
         };
-        self.execute(&document, sources, reason)
+        match shared::fetch(self.session, self.stage, &document)? {
+            Some(record) => self.take(record, &document, sources, reason),
+            None => self.execute(&document, sources, reason),
+        }
+    }
+
+    /// Goes over to a result that the shared cache had.
+    fn take(
+        &self,
+        record: Record,
+        document: &Document,
+        sources: &WitnessedSources,
+        reason: String,
+    ) -> Result<Option<StageResult>, StageError> {
+        if execute::has_changed_sources(self.session, self.stage, sources)? {
+            let text = "a source changed while its result was fetched; it is looked at again".to_owned();
+            self.session.note(Some(&self.stage.name), NoteLevel::Warning, text);
+            return Ok(None);
+        }
+        if self.session.reach == Reach::Project {
+            match self.restore(&record) {
+                Err(StoreError::Damaged { .. }) => return self.execute(document, sources, reason),
+                restored => restored?,
+            }
+        }
+        self.note_current(&record)?;
+        let reason = Some(format!("{reason}; taken from the shared cache"));
+        Ok(Some(self.finish(Outcome::Restored, reason, record)))
     }
 
     fn judge(&self, document: &Document) -> Result<Judgement, StoreError> {
@@ -256,6 +284,7 @@ impl Update<'_> {
             self.restore(&record)?;
         }
         self.note_current(&record)?;
+        shared::send(self.session, self.stage, &record);
         Ok(Some(StageResult::of_record(Outcome::Ran, Some(reason), record)))
     }
 

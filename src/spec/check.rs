@@ -13,7 +13,7 @@ use super::error::{Refusal, Refused};
 use super::node::{Entry, Place, find};
 use super::pipeline::{Kind, OutputReference, Pipeline, PipelineStage, Terms};
 use super::raw::{Raw, RawStage, text};
-use super::{order, outputs, params, resources};
+use super::{order, outputs, params, resources, shared};
 
 /// A stage as written with its kind.
 pub(super) struct Known<'a> {
@@ -59,7 +59,9 @@ pub(super) fn check(
     outputs::check_apart(&known, &stages)?;
     let stages = order::sort(&known, stages)?;
     let name = pipeline_name(raw, directory)?;
-    Ok(Pipeline { name, file: file.to_owned(), directory: directory.to_owned(), stages, capacity, is_overridden })
+    let cache = raw.cache.as_ref().map(|node| shared::shared_cache(node, directory)).transpose()?.unwrap_or_default();
+    let (file, directory) = (file.to_owned(), directory.to_owned());
+    Ok(Pipeline { name, file, directory, stages, capacity, cache, is_overridden })
 }
 
 fn pipeline_name(raw: &Raw, directory: &Path) -> Result<String, Refused> {

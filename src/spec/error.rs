@@ -8,8 +8,10 @@ use std::fmt;
 use std::path::Path;
 
 use super::node::{Place, Span};
+use super::shared::SharedCacheError;
 use super::snippet;
 use crate::address;
+use crate::signing::KeyError;
 
 /// How alike two names must be for one to be offered in place of the other, from 0 to 1.
 const LIKENESS: f64 = 0.7;
@@ -77,6 +79,12 @@ pub(super) enum Refusal {
     Choice { what: String, value: String, known: Vec<String> },
     #[error("is not `STAGE.PARAM=VALUE`")]
     SetSyntax,
+    #[error("`remote` of `cache`: {0}")]
+    Remote(SharedCacheError),
+    #[error("{what} {error}")]
+    Key { what: &'static str, error: KeyError },
+    #[error("a key in `trust` of `cache` is a private key; only public ones belong here")]
+    SecretKey,
 }
 
 impl Refusal {
@@ -130,6 +138,10 @@ impl Refusal {
             Self::Param { message, .. } if message.starts_with("must be a text, not the number") => {
                 Some("put quotes around it".to_owned())
             }
+            Self::Remote(error) => error.hint().map(String::from),
+            Self::SecretKey => Some(
+                "whoever saw it can sign; make a new pair with `segpipe cache keygen` and forget this one".to_owned(),
+            ),
             Self::SetSyntax => Some("e.g. `--set train.k=5` or `--set load.source=data/mine.csv`".to_owned()),
             _ => None,
         }
@@ -188,7 +200,12 @@ impl SpecError {
         let file = file.display();
         let (place, snippet) = match refused.place {
             Some(Place::File(Span { line: 0, .. })) | None => (file.to_string(), None),
-            Some(Place::File(span)) => (format!("{file}:{}:{}", span.line, span.column), snippet::draw(text, span)),
+            Some(Place::File(span)) => {
+                // A line with a secret is not shown once more.
+                let snippet =
+                    if matches!(*refused.refusal, Refusal::SecretKey) { None } else { snippet::draw(text, span) };
+                (format!("{file}:{}:{}", span.line, span.column), snippet)
+            }
             Some(Place::Set(ordinal)) => (format!("`--set {}`", sets.get(ordinal).map_or("", String::as_str)), None),
             Some(Place::Profile) => ("`--profile`".to_owned(), None),
         };

@@ -21,6 +21,7 @@ mod raw;
 mod repeat;
 mod resources;
 mod schema;
+pub mod shared;
 mod snippet;
 #[cfg(test)]
 mod tests;

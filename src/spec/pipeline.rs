@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use segpipe_stages::contract::{CheckedParams, Stage};
 
+use super::shared::SharedCache;
+
 /// A pipeline in which every name is resolved and every default filled in.
 #[derive(Clone)]
 pub struct Pipeline {
@@ -22,6 +24,8 @@ pub struct Pipeline {
     pub stages: Vec<PipelineStage>,
     /// What its stages may take of the machine at once.
     pub capacity: Capacity,
+    /// Where its results are shared with other machines.
+    pub cache: SharedCache,
     /// Whether `--set` or `--profile` changed what the file says; such runs never write pipeline.lock.
     pub is_overridden: bool,
 }

@@ -1,4 +1,4 @@
-//! pipeline.yaml as it is written: its four parts, each with the shape it must have, names not yet resolved.
+//! pipeline.yaml as it is written: its parts, each with the shape it must have, names not yet resolved.
 //!
 //! For: from [`Node`] to [`Raw`], with unknown keys refused. Not for: variables, overlays, or whether a name means
 //! anything. Called by: [`super::read`].
@@ -14,7 +14,7 @@ use super::own;
 use super::pipeline::Terms;
 use crate::program::Program;
 
-const TOP: [&str; 5] = ["name", "vars", "resources", "profiles", "stages"];
+const TOP: [&str; 6] = ["name", "vars", "cache", "resources", "profiles", "stages"];
 const STAGE: [&str; 10] =
     ["uses", "run", "foreach", "matrix", "inputs", "params", "outputs", "resources", "tags", FROZEN];
 /// The key by which a stage is kept as it is.
@@ -26,6 +26,7 @@ pub(super) const MAX_NAME: usize = 64;
 pub(super) struct Raw {
     pub(super) name: Option<Node>,
     pub(super) vars: Vec<Entry>,
+    pub(super) cache: Option<Node>,
     pub(super) resources: Option<Node>,
     pub(super) profiles: Vec<Profile>,
     pub(super) stages: Vec<RawStage>,
@@ -84,6 +85,7 @@ impl Raw {
         Ok(Self {
             name: part("name").filter(|node| !node.is_null()).cloned(),
             vars: vars.iter().map(|entry| named(entry, "a variable").cloned()).collect::<Result<_, _>>()?,
+            cache: part("cache").filter(|node| !node.is_null()).cloned(),
             resources: part("resources").filter(|node| !node.is_null()).cloned(),
             profiles: profiles.iter().map(Profile::read).collect::<Result<_, _>>()?,
             stages: stages.iter().map(RawStage::read).collect::<Result<_, _>>()?,

@@ -5,6 +5,7 @@
 use segpipe_stages::contract::Stage;
 use serde_json::{Map, Value, json};
 
+use super::shared::{MODES, PLACEMENTS};
 use crate::program::KIND;
 use crate::program::promise::TYPES;
 
@@ -33,6 +34,7 @@ pub fn schema(stages: &[&'static dyn Stage]) -> Value {
         "properties": {
             "name": { "type": "string", "description": "Name of the pipeline; its folder's name where left out." },
             "vars": { "type": ["object", "null"], "description": "Values used twice, written `${name}` where they are used." },
+            "cache": cache(),
             "resources": {
                 "type": ["object", "null"],
                 "description": "What there is for all stages that run at once: `cpu` and `memory` (else the machine's), and anything that stages name.",
@@ -60,6 +62,34 @@ pub fn schema(stages: &[&'static dyn Stage]) -> Value {
             },
         },
         "$defs": definitions,
+    })
+}
+
+/// Where results are shared with other machines.
+fn cache() -> Value {
+    let key = json!({ "type": "string", "description": "A public key, as `segpipe cache keygen` prints it." });
+    json!({
+        "type": ["object", "null"],
+        "description": "Where results are shared with other machines; determines none of them.",
+        "additionalProperties": false,
+        "properties": {
+            "remote": {
+                "type": ["string", "null"],
+                "description": "`s3://BUCKET/PREFIX`, `gs://BUCKET/PREFIX`, `az://CONTAINER/PREFIX`, or a folder, relative to this file. Credentials come from the environment.",
+            },
+            "mode": {
+                "enum": MODES.map(Value::from).into_iter().chain([Value::Bool(false), Value::Null]).collect::<Vec<_>>(),
+                "description": "What may be done with it: `read-write` where left out; `read` sends nothing.",
+            },
+            "trust": {
+                "anyOf": [{ "type": "array", "items": key, "minItems": 1 }, key, { "type": "null" }],
+                "description": "Whose records are believed: public keys. Everybody's where left out.",
+            },
+            "outputs": {
+                "enum": PLACEMENTS.map(Value::from).into_iter().chain([Value::Null]).collect::<Vec<_>>(),
+                "description": "`link` makes outputs further names of the cache's own files, read-only, where the file system can; `copy` where left out.",
+            },
+        },
     })
 }
 

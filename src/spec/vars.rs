@@ -27,8 +27,8 @@ pub(super) fn expand(raw: &mut Raw) -> Result<(), Refused> {
     if let Some(name) = &mut raw.name {
         *name = scope.expand(name)?;
     }
-    if let Some(resources) = &mut raw.resources {
-        *resources = scope.expand(resources)?;
+    for node in raw.cache.iter_mut().chain(&mut raw.resources) {
+        *node = scope.expand(node)?;
     }
     for stage in &mut raw.stages {
         scope.item = stage.item.take();

@@ -30,6 +30,21 @@ impl Store {
     pub fn keep_file(&self, path: &Path) -> Result<Digest, StoreError> {
         let file = File::open(path).map_err(StoreError::file("read", path))?;
         let digest = Digest::of_reader(&file).map_err(StoreError::file("read", path))?;
+        self.seal(path, &file, digest)?;
+        Ok(digest)
+    }
+
+    /// Moves a finished file, whose content was seen to have this digest as it was written, into the store.
+    ///
+    /// # Errors
+    /// Where the disk refuses.
+    pub fn keep_verified(&self, path: &Path, digest: Digest) -> Result<(), StoreError> {
+        let file = File::open(path).map_err(StoreError::file("read", path))?;
+        self.seal(path, &file, digest)
+    }
+
+    /// Makes a file durable, and then the object of this digest.
+    fn seal(&self, path: &Path, file: &File, digest: Digest) -> Result<(), StoreError> {
         let seal = || {
             file.set_permissions(Permissions::from_mode(READ_ONLY))?;
             file.sync_all()
@@ -41,8 +56,7 @@ impl Store {
             files::create_directory(folder)?;
         }
         files::rename_synced(path, &object)?;
-        files::pass("object.stored", &object)?;
-        Ok(digest)
+        files::pass("object.stored", &object)
     }
 
     /// Takes a copy of a file that stays where it is into the store, under the digest of what was copied.

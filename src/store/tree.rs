@@ -3,6 +3,7 @@
 //! For: taking directories in and telling what a directory at its place contains. Not for: single files (`objects`).
 //! Called by: `placement`, the engine.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -36,7 +37,17 @@ impl Tree {
             let (digest, path) = line.split_once(' ')?;
             Some((path.to_owned(), digest.parse().ok()?))
         };
-        Some(Self { files: entries.lines().map(entry).collect::<Option<_>>()? })
+        let tree = Self { files: entries.lines().map(entry).collect::<Option<_>>()? };
+        tree.can_be_placed().then_some(tree)
+    }
+
+    /// Whether its paths lead to files inside the directory, each to one of its own. Trees come from elsewhere too.
+    fn can_be_placed(&self) -> bool {
+        let is_plain =
+            |path: &str| path.split('/').all(|part| !matches!(part, "" | "." | "..")) && !path.contains('\0');
+        let names: BTreeSet<&str> = self.files.iter().map(|(path, _)| path.as_str()).collect();
+        let is_inside_a_file = |path: &str| path.match_indices('/').any(|(slash, _)| names.contains(&path[..slash]));
+        names.len() == self.files.len() && names.iter().all(|path| is_plain(path) && !is_inside_a_file(path))
     }
 
     /// The digest under which the tree object is kept.
@@ -189,6 +200,21 @@ mod tests {
         assert!(store.has_intact_tree(digest, &remembered).unwrap());
         fs::write(directory.join("extra"), "").unwrap();
         assert_ne!(scan_present(&directory, &remembered).unwrap().digest(), digest);
+    }
+
+    #[test]
+    fn a_tree_that_leads_out_of_its_directory_is_no_tree() {
+        let file = Digest::of_bytes(b"");
+        let parse = |paths: &[&str]| {
+            let files = paths.iter().map(|path| ((*path).to_owned(), file)).collect();
+            Tree::parse(&Tree { files }.to_text())
+        };
+        assert!(parse(&["a", "b/c", "b.d", "..e"]).is_some());
+        for hostile in ["", "/etc/passwd", "../a", "a/../../b", "a//b", "a/", ".", "a\0"] {
+            assert_eq!(parse(&[hostile]), None, "{hostile:?}");
+        }
+        assert_eq!(parse(&["a", "a/b"]), None, "a file and a folder at once");
+        assert_eq!(parse(&["a", "a"]), None, "twice");
     }
 
     #[test]

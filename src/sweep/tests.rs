@@ -9,6 +9,7 @@ use serde_json::json;
 use super::*;
 use crate::fingerprint::tests::OnlyLookedAt;
 use crate::spec::pipeline::{Capacity, Kind, OutputReference, PipelineStage, Terms};
+use crate::spec::shared::SharedCache;
 
 fn stage(name: &str, from: Option<&str>, value: u64) -> PipelineStage {
     let reference =
@@ -40,6 +41,7 @@ fn pipeline(clean: u64, train: u64) -> Pipeline {
             stage("deploy", Some("train"), 0),
         ],
         capacity: Capacity::default(),
+        cache: SharedCache::default(),
         is_overridden: true,
     }
 }

@@ -17,6 +17,8 @@ mod own_data;
 #[cfg(test)]
 mod own_stages;
 #[cfg(test)]
+mod shared;
+#[cfg(test)]
 mod support;
 #[cfg(test)]
 mod sweep;

@@ -124,6 +124,9 @@ impl Project {
         {
             command.env_remove(name);
         }
+        for name in ["SEGPIPE_CACHE_REMOTE", "SEGPIPE_CACHE_MODE", "SEGPIPE_CACHE_KEY"] {
+            command.env_remove(name);
+        }
         command
     }
 

@@ -14,7 +14,9 @@ use segpipe::engine::{self, Computed, EngineError, Ports, RunOptions, RunReport}
 use segpipe::event::{Event, Outcome, StageFinished};
 use segpipe::graph::Selection;
 use segpipe::plan::Plan;
+use segpipe::remote::{Remote, Settings};
 use segpipe::spec::pipeline::{Capacity, Kind, OutputReference, Pipeline, PipelineStage, Terms};
+use segpipe::spec::shared::{RemoteAddress, SharedCache};
 use segpipe_stages::contract::{
     CheckedParams, Fault, FinishedRun, Input, Observer, Output, ParamError, ResolvedSource, SourceOrigin,
     SourceRequest, SourceResolver, SourceSelection, Stage, StageContext, StageError, StageReport, Tracker,
@@ -163,6 +165,10 @@ pub(crate) struct Project {
     pub(crate) is_cancelled: Arc<AtomicBool>,
     pub(crate) origin: SourceOrigin,
     pub(crate) sealed: Arc<Mutex<Vec<FinishedRun>>>,
+    /// The folder that results are shared in, where a test wants one.
+    pub(crate) shared: Option<PathBuf>,
+    /// Hears of every event before it is kept.
+    pub(crate) on_event: Arc<dyn Fn(&Event) + Send + Sync>,
 }
 
 /// A run that took place, with what it said.
@@ -190,6 +196,8 @@ impl Project {
             is_cancelled: Arc::default(),
             origin: SourceOrigin::File,
             sealed: Arc::default(),
+            shared: None,
+            on_event: Arc::new(|_| {}),
         };
         project.write_source("one\ntwo\n");
         project
@@ -211,6 +219,7 @@ impl Project {
             directory: self.directory.clone(),
             stages: fakes.map(|fake| self.stage(fake)).collect(),
             capacity: Capacity::default(),
+            cache: SharedCache::default(),
             is_overridden: self.is_overridden,
         }
     }
@@ -250,13 +259,23 @@ impl Project {
     }
 
     fn ports(&self, events: &Arc<Mutex<Vec<Event>>>) -> Ports {
-        let events = Arc::clone(events);
+        let (events, on_event) = (Arc::clone(events), Arc::clone(&self.on_event));
         Ports {
             sources: Arc::new(Files { directory: self.directory.clone(), origin: self.origin }),
             tracker: Arc::new(Sealer(Arc::clone(&self.sealed))),
-            sink: Arc::new(move |event| events.lock().unwrap().push(event)),
+            sink: Arc::new(move |event| {
+                on_event(&event);
+                events.lock().unwrap().push(event);
+            }),
+            remote: self.shared.as_ref().map(|folder| Arc::new(self.remote(folder))),
             is_cancelled: Arc::clone(&self.is_cancelled),
         }
+    }
+
+    fn remote(&self, folder: &Path) -> Remote {
+        let address = RemoteAddress::Folder(folder.to_owned());
+        let settings = Settings { address, may_write: true, trust: Vec::new(), key: None };
+        Remote::new(settings, Arc::clone(&self.is_cancelled))
     }
 
     pub(crate) fn try_run(&self) -> Result<Ran, EngineError> {

@@ -14,5 +14,6 @@ mod partial;
 #[cfg(test)]
 mod parts;
 mod plan;
+mod shared;
 mod sources;
 mod together;

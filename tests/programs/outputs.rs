@@ -1,5 +1,7 @@
 //! What a program wrote, or failed to: every way in which a result is not kept.
 
+use std::os::unix::fs::MetadataExt;
+
 use rstest::rstest;
 
 use crate::project::Project;
@@ -93,4 +95,24 @@ fn an_interrupted_or_failed_program_leaves_no_file_behind() {
     project.run(&[]).badly(1);
     assert_eq!(project.files_with("half\n"), [""; 0]);
     assert_eq!(std::fs::read_dir(project.path("artifacts/.segpipe/temporary")).unwrap().count(), 0);
+}
+
+#[test]
+fn outputs_that_are_linked_take_no_room_of_their_own_and_are_replaced_as_a_whole() {
+    let project = Project::new("");
+    let pipeline = |k: u32| {
+        let stage = format!("run: echo {k} > $SEGPIPE_OUTPUT_O\n    outputs: {{o: out.txt}}");
+        project.write("pipeline.yaml", &format!("cache: {{outputs: link}}\nstages:\n  one:\n    {stage}\n"));
+    };
+    pipeline(1);
+    assert_eq!(project.run_well(), "one:ran");
+    let metadata = std::fs::metadata(project.path("out.txt")).unwrap();
+    assert!(metadata.nlink() == 2 && metadata.permissions().readonly());
+    assert_eq!(project.run_well(), "one:cached");
+    pipeline(2);
+    assert_eq!(project.run_well(), "one:ran");
+    assert_eq!(project.read("out.txt"), "2\n");
+    pipeline(1);
+    assert_eq!(project.run_well(), "one:restored");
+    assert_eq!(project.read("out.txt"), "1\n");
 }

@@ -92,6 +92,7 @@ fn a_file_that_is_missing_is_waited_for_even_where_its_folder_is_missing_too() {
     sleep(A_WHILE);
     watching.project.write("in/new/a.txt", "at last");
     watching.wait_to_show("out.txt", "at last");
+    watching.wait_for_runs(2);
     watching.end();
 }
 

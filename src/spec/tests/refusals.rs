@@ -3,6 +3,7 @@
 use insta::assert_snapshot;
 
 use super::*;
+use crate::signing::SigningKey;
 
 const GOOD: &str = "\
 vars:
@@ -84,6 +85,52 @@ fn an_unknown_param_is_refused() {
        |       ^^
     hint: did you mean `k`?
     "#);
+}
+
+#[test]
+fn a_shared_cache_that_is_none_is_refused_where_it_is_written() {
+    let with = |cache: &str| changed("stages:", &format!("cache: {cache}\nstages:"));
+    assert_snapshot!(with("{remot: /mnt/cache}"), @r#"
+    pipeline.yaml:6:9: unknown key `remot` of `cache`
+      |
+    6 | cache: {remot: /mnt/cache}
+      |         ^^^^^
+    hint: did you mean `remote`?
+    "#);
+    assert_snapshot!(with("{remote: http://ana:pw@host/x}"), @r#"
+    pipeline.yaml:6:17: `remote` of `cache`: `http://` is no storage that results can be shared on
+      |
+    6 | cache: {remote: http://host/x}
+      |                 ^^^^^^^^^^^^^^
+    hint: write `s3://BUCKET/PREFIX`, `gs://BUCKET/PREFIX`, `az://CONTAINER/PREFIX` or a folder
+    "#);
+    assert_snapshot!(with("{remote: s3://results, mode: readonly}"), @r#"
+    pipeline.yaml:6:37: unknown value `readonly` of `mode` of `cache`
+      |
+    6 | cache: {remote: s3://results, mode: readonly}
+      |                                     ^^^^^^^^
+    hint: did you mean `read`?
+    "#);
+    assert_snapshot!(with("{remote: s3://results, trust: [abc]}"), @r#"
+    pipeline.yaml:6:39: a key in `trust` of `cache` is no public key: 32 bytes in base64, as `segpipe cache keygen` prints them
+      |
+    6 | cache: {remote: s3://results, trust: [abc]}
+      |                                       ^^^
+    "#);
+    assert_snapshot!(with("{remote: s3://results, trust: []}"), @r#"
+    pipeline.yaml:6:38: `trust` of `cache` must be at least one key, not an empty list
+      |
+    6 | cache: {remote: s3://results, trust: []}
+      |                                      ^
+    "#);
+}
+
+#[test]
+fn a_private_key_in_the_file_is_refused_and_not_shown_again() {
+    let (secret, _) = SigningKey::generate().unwrap();
+    let refusal = changed("stages:", &format!("cache: {{trust: [{secret}]}}\nstages:"));
+    assert!(refusal.starts_with("pipeline.yaml:") && refusal.contains("is a private key"), "{refusal}");
+    assert!(!refusal.contains(&secret[..20]) && refusal.contains("hint: whoever saw it can sign"), "{refusal}");
 }
 
 #[test]

@@ -3,6 +3,8 @@
 use serde_json::json;
 
 use super::*;
+use crate::signing::SigningKey;
+use crate::spec::shared::{Mode, RemoteAddress, SharedCache};
 
 const SHORT: &str = "stages:\n  load: {params: {source: a.csv}}\n  rfm:\n  train:\n  report:\n";
 
@@ -52,6 +54,25 @@ fn a_pipeline_is_named_after_its_folder_unless_it_says_otherwise() {
     assert_eq!(pipeline.directory, project.0.path());
     assert_eq!(pipeline.file, project.file());
     assert_eq!(checked(&format!("name: Shop 1\n{SHORT}"), None, &[]).name, "Shop 1");
+}
+
+#[test]
+fn the_shared_cache_is_where_the_file_says_and_determines_nothing() {
+    let (_, public) = SigningKey::generate().unwrap();
+    let cache = |text: &str| checked(&format!("vars: {{bucket: results}}\ncache: {text}\n{SHORT}"), None, &[]).cache;
+    let whole = cache(&format!("{{remote: 's3://${{bucket}}/shop', mode: read, trust: [{public}]}}"));
+    assert_eq!(whole.remote.unwrap().to_string(), "s3://results/shop");
+    assert_eq!((whole.mode, whole.trust), (Mode::Read, vec![public]));
+    assert_eq!(cache(&format!("{{trust: {public}}}")).trust, [public]);
+    assert_eq!(cache("{mode: off}").mode, Mode::Off);
+    assert_eq!(cache("{mode: false}").mode, Mode::Off);
+    assert_eq!(cache(""), SharedCache::default());
+    assert_eq!(cache("{remote: , mode: , trust: }"), SharedCache::default());
+    let project = Project::new(format!("cache: {{remote: ../cache}}\n{SHORT}"));
+    let remote = project.read(&Overrides::default()).unwrap().cache.remote;
+    assert_eq!(remote, Some(RemoteAddress::Folder(project.0.path().join("../cache"))));
+    let facts_with = |cache: &str| facts(&checked(&format!("name: shop\n{cache}{SHORT}"), None, &[]));
+    assert_eq!(facts_with("cache: {mode: read}\n"), facts_with(""));
 }
 
 #[test]

@@ -83,7 +83,7 @@ impl World {
     }
 
     fn of(nodes: Vec<Node>, has_twins: bool) -> Self {
-        let folder = tempfile::tempdir_in(folder_for_tests()).unwrap();
+        let folder = in_memory();
         let directory = folder.path().join("project");
         fs::create_dir_all(directory.join("data")).unwrap();
         Self { folder, directory, nodes, has_twins, style: 0, moves: 0 }
@@ -205,6 +205,7 @@ impl World {
             sources: Arc::new(Files(self.directory.clone())),
             tracker: Arc::new(NoTracker),
             sink: Arc::new(move |event| events.lock().unwrap().push(event)),
+            remote: None,
             is_cancelled: Arc::default(),
         }
     }
@@ -229,10 +230,9 @@ impl World {
     }
 }
 
-/// In memory where there is such a place: nobody pulls the plug here, and a disk would take most of the time.
-fn folder_for_tests() -> PathBuf {
-    let memory = Path::new("/dev/shm");
-    if memory.is_dir() { memory.to_owned() } else { std::env::temp_dir() }
+/// A folder in memory where there is such a place: nobody pulls the plug here, and a disk would take most of the time.
+fn in_memory() -> tempfile::TempDir {
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
 }
 
 pub(super) fn source_path(source: usize) -> String {
