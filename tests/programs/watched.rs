@@ -47,6 +47,14 @@ impl Watching {
     }
 }
 
+/// A test that fails leaves nobody watching.
+impl Drop for Watching {
+    fn drop(&mut self) {
+        let _ = self.segpipe.kill();
+        let _ = self.segpipe.wait();
+    }
+}
+
 fn copying(from: &str) -> String {
     format!("  copy:\n    run: cp {from} $SEGPIPE_OUTPUT_O\n    deps: [{from}]\n    outputs: {{o: out.txt}}\n")
 }
