@@ -2,21 +2,24 @@
 //!
 //! For: names, values, defaults, conflicts, examples. Not for: what the commands do. Called by: `cli`.
 
+mod cache;
 mod lock;
+mod run;
 
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use clap::builder::RangedU64ValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
-use super::units;
 use crate::mlflow::ModelUri;
 
+pub use cache::{CacheCommand, CacheGcArguments, CachePushArguments, CacheStatsArguments, CacheVerifyArguments};
 pub use lock::{LockCommand, LockMergeArguments};
+pub use run::RunArguments;
+use run::count;
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -145,91 +148,6 @@ pub struct Overriding {
     pub profile: Option<String>,
 }
 
-const RUN_EXAMPLES: &str = "\
-Examples:
-  segpipe run                              everything that is not up to date
-  segpipe run --dry-run                    what that would be, and why
-  segpipe run --from train                 `train` and all after it, with the upstream that is there
-  segpipe run --only rfm --force           one stage, even if it is fresh
-  segpipe run +evaluate                    `evaluate` and all that it needs
-  segpipe run 'seg*+' tag:weekly           stages by pattern and what comes after them, and by tag
-  segpipe run --from train --strict        fail rather than go on from what is not up to date
-  segpipe run --set train.k=5 --to train   another number of segments, no further than `train`
-  segpipe run --profile robust             with the params of a profile
-  segpipe run --trace run.html             with a page of when each stage began and ended
-  segpipe run --watch                      and again whenever a file is saved that it reads
-  segpipe run --locked                     fail if the results differ from pipeline.lock
-  segpipe run --check-determinism train    run a stage twice and compare every byte that it writes
-  segpipe run --json | jq .outcome         for programs: one JSON object a line";
-
-/// The arguments of `segpipe run`.
-#[derive(Debug, Default, Args)]
-#[command(after_help = RUN_EXAMPLES)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
-pub struct RunArguments {
-    /// Stages to bring up to date: a name, a pattern (`seg*`) or `tag:NAME`; `+` before it also means all that it needs,
-    /// `+` after it all that needs it [default: every stage]
-    #[arg(value_name = "STAGES", conflicts_with_all = ["from", "to", "only"])]
-    pub select: Vec<String>,
-    /// Begin at this stage: it and all after it are brought up to date, what is before it is used as it is
-    #[arg(long, value_name = "STAGE")]
-    pub from: Option<String>,
-    /// Go no further than this stage: it and all it needs
-    #[arg(long, value_name = "STAGE")]
-    pub to: Option<String>,
-    /// This stage alone
-    #[arg(long, value_name = "STAGE", conflicts_with_all = ["from", "to"])]
-    pub only: Option<String>,
-    /// Run the selected stages even if they are fresh
-    #[arg(long)]
-    pub force: bool,
-    /// Overrides.
-    #[command(flatten)]
-    pub overriding: Overriding,
-    /// Show what would be done, and why; touches nothing
-    #[arg(long)]
-    pub dry_run: bool,
-    /// Stages that may run at once [default: as many as there are processors]
-    #[arg(long, value_name = "N", value_parser = count())]
-    pub jobs: Option<NonZeroUsize>,
-    /// Threads to compute with [default: `RAYON_NUM_THREADS`, else as many as there are processors]
-    #[arg(long, value_name = "N", value_parser = count())]
-    pub threads: Option<NonZeroUsize>,
-    /// After a failure, go on with stages that do not need the one that failed
-    #[arg(long)]
-    pub keep_going: bool,
-    /// Fail at once (exit code 4) where another run holds this project
-    #[arg(long)]
-    pub no_wait: bool,
-    /// Fail (exit code 1) instead of going on from stages that are left out and not up to date
-    #[arg(long)]
-    pub strict: bool,
-    /// Fail (exit code 1) where the results differ from pipeline.lock
-    #[arg(long, conflicts_with = "dry_run")]
-    pub locked: bool,
-    /// Run this stage twice, with what it needs, and fail (exit code 1) where a byte of its outputs differs; leaves the
-    /// outputs and what is known of the stage as they are
-    #[arg(long, value_name = "STAGE", conflicts_with_all = ["select", "from", "to", "only", "force", "dry_run",
-        "keep_going", "strict", "locked", "json", "trace"])]
-    pub check_determinism: Option<String>,
-    /// Tell what happens as JSON lines on stdout
-    #[arg(long)]
-    pub json: bool,
-    /// Run again whenever a file is saved that the pipeline reads: pipeline.yaml, sources, scripts and other deps
-    #[arg(long, conflicts_with = "dry_run")]
-    pub watch: bool,
-    /// Write when each stage began and ended: a Chrome trace, or a page where the name ends in `.html`
-    #[arg(long, value_name = "FILE", conflicts_with = "dry_run")]
-    pub trace: Option<PathBuf>,
-}
-
-/// Reads a number of threads or jobs.
-fn count() -> impl clap::builder::TypedValueParser<Value = NonZeroUsize> {
-    use clap::builder::TypedValueParser;
-    let parser = RangedU64ValueParser::<u16>::new().range(1..=1024);
-    parser.map(|number| NonZeroUsize::new(usize::from(number)).unwrap_or(NonZeroUsize::MIN))
-}
-
 const STATUS_EXAMPLES: &str = "\
 Examples:
   segpipe status
@@ -348,112 +266,6 @@ pub struct RunsArguments {
     /// Print one JSON object
     #[arg(long)]
     pub json: bool,
-}
-
-const CACHE_EXAMPLES: &str = "\
-Results are kept in artifacts/.segpipe: objects by the digest of their content, and a record per result.
-
-Examples:
-  segpipe cache stats
-  segpipe cache verify --repair            what is damaged is made anew by the next run
-  segpipe cache gc --older-than 30d --dry-run
-  segpipe cache gc --at-most 2GB --keep 3f2a
-  segpipe cache push                       what the shared cache lacks of the current results
-  segpipe cache keygen                     keys for signed results";
-
-const CACHE_PUSH_EXAMPLES: &str = "\
-Every run sends what it computed to `cache.remote` of pipeline.yaml; this sends what was computed while
-it could not be reached, and heals what is damaged there. SEGPIPE_CACHE_REMOTE and SEGPIPE_CACHE_MODE
-(`read-write`, `read`, `off`) go before what the file says, SEGPIPE_CACHE_KEY signs what is sent.
-Credentials come from the storage's own variables, e.g. AWS_ACCESS_KEY_ID.
-
-Examples:
-  segpipe cache push
-  SEGPIPE_CACHE_REMOTE=s3://results/shop segpipe cache push";
-
-const CACHE_KEYGEN_EXAMPLES: &str = "\
-Whoever has the private key in SEGPIPE_CACHE_KEY signs what is sent to the shared cache. With the public
-key in pipeline.yaml, nothing else is believed, and no secret is needed to tell:
-
-  cache:
-    remote: s3://results/shop
-    trust: [PUBLIC]
-
-Examples:
-  segpipe cache keygen
-  segpipe cache keygen | sed -n 's/^private //p' | gh secret set SEGPIPE_CACHE_KEY";
-
-/// What is to be done with the cache.
-#[derive(Debug, Subcommand)]
-#[command(after_help = CACHE_EXAMPLES)]
-pub enum CacheCommand {
-    /// Tell how much it holds, and how much of that is needed
-    Stats(CacheStatsArguments),
-    /// Read everything in it again and compare it with its digest
-    #[command(after_help = CACHE_EXAMPLES)]
-    Verify(CacheVerifyArguments),
-    /// Remove old results, and what no result leads to
-    #[command(after_help = CACHE_EXAMPLES)]
-    Gc(CacheGcArguments),
-    /// Send what the shared cache lacks of the current results
-    #[command(after_help = CACHE_PUSH_EXAMPLES)]
-    Push(CachePushArguments),
-    /// Make a pair of keys for signed results
-    #[command(after_help = CACHE_KEYGEN_EXAMPLES)]
-    Keygen,
-}
-
-/// The arguments of `segpipe cache push`.
-#[derive(Debug, Args)]
-pub struct CachePushArguments {
-    /// Fail at once where a run holds the project
-    #[arg(long)]
-    pub no_wait: bool,
-}
-
-/// The arguments of `segpipe cache stats`.
-#[derive(Debug, Args)]
-pub struct CacheStatsArguments {
-    /// Print one JSON object
-    #[arg(long)]
-    pub json: bool,
-}
-
-/// The arguments of `segpipe cache verify`.
-#[derive(Debug, Args)]
-pub struct CacheVerifyArguments {
-    /// Remove what is damaged and the records that lead to it; the next run makes it anew
-    #[arg(long)]
-    pub repair: bool,
-    /// Print one JSON object
-    #[arg(long)]
-    pub json: bool,
-    /// Fail at once where a run holds the project
-    #[arg(long)]
-    pub no_wait: bool,
-}
-
-/// The arguments of `segpipe cache gc`. What the outputs at their places come from, and what pipeline.lock names, stays.
-#[derive(Debug, Args)]
-pub struct CacheGcArguments {
-    /// Results that were computed longer ago than this go: `12h`, `30d`, `8w`
-    #[arg(long, value_name = "AGE", value_parser = units::age)]
-    pub older_than: Option<Duration>,
-    /// The oldest results go until what is left has this size: `500MB`, `2GB`, `1GiB`
-    #[arg(long, value_name = "SIZE", value_parser = units::size)]
-    pub at_most: Option<u64>,
-    /// The results of this run stay, named as in `segpipe diff`; may be given several times
-    #[arg(long, value_name = "RUN")]
-    pub keep: Vec<String>,
-    /// Tell what would go and remove nothing
-    #[arg(long)]
-    pub dry_run: bool,
-    /// Print one JSON object
-    #[arg(long)]
-    pub json: bool,
-    /// Fail at once where a run holds the project
-    #[arg(long)]
-    pub no_wait: bool,
 }
 
 const DIFF_EXAMPLES: &str = "\
