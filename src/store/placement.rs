@@ -137,20 +137,6 @@ impl Store {
         destination: &Path,
         put: impl Fn(Digest, &Path) -> Result<(), StoreError> + Sync,
     ) -> Result<(), StoreError> {
-        let done = self.put_files(digest, destination, put);
-        if done.is_err() {
-            files::remove(destination)?;
-        }
-        done
-    }
-
-    fn put_files(
-        &self,
-        digest: Digest,
-        destination: &Path,
-        put: impl Fn(Digest, &Path) -> Result<(), StoreError> + Sync,
-    ) -> Result<(), StoreError> {
-        files::create_directory(destination)?;
         let put = |(name, file): &(String, Digest)| {
             let path = destination.join(name);
             if let Some(parent) = path.parent() {
@@ -158,7 +144,12 @@ impl Store {
             }
             put(*file, &path)
         };
-        files::side_by_side(&self.tree(digest)?.files, put).map(drop)
+        files::create_directory(destination)?;
+        let done = self.tree(digest).and_then(|tree| files::side_by_side(&tree.files, put));
+        if done.is_err() {
+            files::remove(destination)?;
+        }
+        done.map(drop)
     }
 
     /// Makes `to` a durable file with the content of an object, in the way the store was told to.
