@@ -13,7 +13,7 @@ use super::printer::Printer;
 use crate::source::{Options, Sources};
 use crate::spec::pipeline::Pipeline;
 use crate::spec::{self, Overrides, SpecError};
-use crate::store::{ARTIFACTS, STATE};
+use crate::store::{ARTIFACTS, STATE, kept_pipeline};
 
 /// What every command is given.
 pub(super) struct Surroundings {
@@ -29,7 +29,7 @@ impl Surroundings {
     /// The checked pipeline.
     pub(super) fn open(&self, overriding: &Overriding) -> Result<Pipeline, Failure> {
         let overrides = Overrides { profile: overriding.profile.clone(), sets: overriding.sets.clone() };
-        spec::read(&self.file, self.stages, &overrides).map_err(|error| of_spec(&error))
+        spec::read(&self.file, self.stages, &overrides, &kept_pipeline(&self.file)).map_err(|error| of_spec(&error))
     }
 
     /// The folder of the pipeline file.

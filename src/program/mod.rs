@@ -16,10 +16,10 @@ mod lines;
 mod process;
 pub mod promise;
 
-use std::cell::RefCell;
-use std::collections::{BTreeMap, HashMap};
-use std::ffi::OsString;
+use std::collections::{BTreeMap, HashSet};
+use std::ffi::{OsStr, OsString};
 use std::path::{Component, Path, PathBuf};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use segpipe_stages::contract::{
@@ -41,6 +41,8 @@ const IMPLEMENTATION: &str = "program-1";
 
 /// Characters of a command that are shown.
 const SHOWN: usize = 60;
+/// Entries of a folder that take longer to list than to ask for one by one.
+const MANY: usize = 20_000;
 
 /// What is run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,15 +57,14 @@ pub enum Command {
 #[derive(Debug)]
 pub struct Project {
     folder: PathBuf,
-    /// Whether something is there, by the first part of the paths that were asked for: commands have many words in
-    /// common, and few are names of files.
-    found: RefCell<HashMap<OsString, bool>>,
+    /// What is in it; none where that is too much to list.
+    names: OnceLock<Option<HashSet<OsString>>>,
 }
 
 impl Project {
     /// The project in `folder`.
     pub fn new(folder: &Path) -> Self {
-        Self { folder: folder.to_owned(), found: RefCell::default() }
+        Self { folder: folder.to_owned(), names: OnceLock::new() }
     }
 
     /// The folder.
@@ -71,13 +72,29 @@ impl Project {
         &self.folder
     }
 
-    /// Whether `path`, relative to the folder, is that of a file.
-    fn has_file(&self, path: &Path) -> bool {
-        let Some(first) = path.components().find(|part| *part != Component::CurDir) else { return false };
-        let mut found = self.found.borrow_mut();
-        let is_there = *found.entry(first.as_os_str().to_owned()).or_insert_with(|| self.folder.join(first).exists());
-        is_there && self.folder.join(path).is_file()
+    /// Whether `word` is the path of a file in the folder, and of none below `artifacts`, which is nobody's source.
+    fn has_source(&self, word: &str) -> bool {
+        // Most words are no paths, which is seen at their first part.
+        let first = word.trim_start_matches("./").split('/').next().unwrap_or_default();
+        let names = self.names.get_or_init(|| names(&self.folder));
+        let may_be_there = first == "." || names.as_ref().is_none_or(|names| names.contains(OsStr::new(first)));
+        may_be_there && self.is_source(Path::new(word))
     }
+
+    fn is_source(&self, path: &Path) -> bool {
+        let mut parts = path.components().filter(|part| *part != Component::CurDir).peekable();
+        let is_result = parts.peek().is_some_and(|part| part.as_os_str() == "artifacts");
+        let is_inside = parts.all(|part| matches!(part, Component::Normal(_)));
+        is_inside && !is_result && self.folder.join(path).is_file()
+    }
+}
+
+/// What is in a folder; none where that cannot be told, or is much.
+fn names(folder: &Path) -> Option<HashSet<OsString>> {
+    let entries = std::fs::read_dir(folder).ok()?;
+    let names: HashSet<OsString> =
+        entries.map(|entry| Some(entry.ok()?.file_name())).take(MANY).collect::<Option<_>>()?;
+    (names.len() < MANY).then_some(names)
 }
 
 /// A variable of the environment that is handed on.
@@ -163,16 +180,10 @@ impl Command {
     }
 
     /// The first file of the project that the command names, which is its script and changes the result as its inputs
-    /// do. What else it names may be written by it. Nothing below `artifacts`, which is nobody's source.
+    /// do. What else it names may be written by it.
     pub fn script(&self, project: &Project) -> Option<String> {
-        let is_script = |word: &&str| {
-            let path = Path::new(word);
-            let mut parts = path.components().filter(|part| *part != Component::CurDir).peekable();
-            let is_result = parts.peek().is_some_and(|part| part.as_os_str() == "artifacts");
-            let is_inside = parts.all(|part| matches!(part, Component::Normal(_)));
-            is_inside && !is_result && project.has_file(path)
-        };
-        self.candidates().into_iter().find(is_script).map(|word| word.trim_start_matches("./").to_owned())
+        let script = self.candidates().into_iter().find(|word| project.has_source(word));
+        script.map(|word| word.trim_start_matches("./").to_owned())
     }
 }
 

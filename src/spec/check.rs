@@ -10,6 +10,7 @@ use std::sync::Arc;
 use segpipe_stages::contract::{Input, Output, OutputKind, Stage};
 
 use super::error::{Refusal, Refused};
+use super::many::each;
 use super::node::{Entry, Place, find};
 use super::pipeline::{Kind, OutputReference, Pipeline, PipelineStage, Terms};
 use super::raw::{Raw, RawStage, text};
@@ -41,12 +42,11 @@ pub(super) fn check(
     let by_name = known.iter().map(|known| (known.raw.name.as_str(), known)).collect();
     let graph = Graph { stages: &known, by_name, kinds };
     let capacity = raw.resources.as_ref().map(resources::capacity).transpose()?.unwrap_or_default();
-    let mut stages = Vec::new();
-    for stage in &known {
+    let stages = each(known.iter().collect(), |stage| {
         let params = params::check(stage)?;
         let resources = stage.raw.resources.as_ref().map(|node| resources::needs(&stage.raw.name, node, &capacity));
         let resources = resources.transpose()?.unwrap_or_default();
-        stages.push(PipelineStage {
+        Ok(PipelineStage {
             name: stage.raw.name.clone(),
             stage: stage.kind.clone(),
             inputs: graph.inputs(stage)?,
@@ -54,8 +54,8 @@ pub(super) fn check(
             params,
             tags: stage.raw.tags.clone(),
             terms: Terms { resources, ..stage.raw.terms.clone() },
-        });
-    }
+        })
+    })?;
     outputs::check_apart(&known, &stages)?;
     let stages = order::sort(&known, stages)?;
     let name = pipeline_name(raw, directory)?;

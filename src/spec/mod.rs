@@ -3,12 +3,14 @@
 //! For: reading, resolving names, variables, profiles and overrides, filling in defaults, checking; with errors that
 //! show the place. Not for: digests, plans, execution. Called by: `cli`; everything above takes the checked form.
 //!
-//! [`read`] goes through `node` (YAML with places), `raw` (its shape), `repeat` (`foreach`), `overlay` (`--profile`, `--set`), `vars`
+//! [`read`] goes through `node` (YAML with places; `kept` saves it for long files), `raw` (its shape), `repeat` (`foreach`), `overlay` (`--profile`, `--set`), `vars`
 //! (`${…}`), `own` (what `run` runs) and `check` (with `params`, `outputs`, `order`) to a [`Pipeline`]. [`schema`] describes the same for editors.
 
 mod check;
 mod duration;
 mod error;
+mod kept;
+mod many;
 mod node;
 mod order;
 mod outputs;
@@ -55,21 +57,45 @@ impl Overrides {
     }
 }
 
-/// Reads and checks a pipeline file whose stages are of the kinds `stages`.
+/// Reads and checks a pipeline file whose stages are of the kinds `stages`. What reading a long one brought is kept in
+/// the file `kept`, where its folder is there, and saves the next command the work.
 ///
 /// # Errors
 /// [`SpecError`] with the place of the first thing that is wrong.
-pub fn read(file: &Path, stages: &[&'static dyn Stage], overrides: &Overrides) -> Result<Pipeline, SpecError> {
+pub fn read(
+    file: &Path,
+    stages: &[&'static dyn Stage],
+    overrides: &Overrides,
+    kept: &Path,
+) -> Result<Pipeline, SpecError> {
     let mut text = String::new();
     text::read(file, &mut text)
-        .and_then(|()| parse(&text, file, stages, overrides))
+        .and_then(|()| parse(&text, file, stages, overrides, kept))
         .map_err(|refused| SpecError::new(file, &text, &overrides.sets, refused))
 }
 
 /// The checked pipeline of `text`, the content of `file`.
-fn parse(text: &str, file: &Path, stages: &[&'static dyn Stage], overrides: &Overrides) -> Result<Pipeline, Refused> {
+fn parse(
+    text: &str,
+    file: &Path,
+    stages: &[&'static dyn Stage],
+    overrides: &Overrides,
+    kept: &Path,
+) -> Result<Pipeline, Refused> {
+    let known = kept::recall(kept, text).and_then(|root| settle(&root, file, stages, overrides).ok());
+    if let Some(pipeline) = known {
+        return Ok(pipeline);
+    }
+    // What is wrong is told with its place, which only the text knows.
     let root = Node::parse(text)?;
-    let mut raw = Raw::read(&root)?;
+    let pipeline = settle(&root, file, stages, overrides)?;
+    kept::keep(kept, text, &root);
+    Ok(pipeline)
+}
+
+/// The checked pipeline of a tree, the content of `file`.
+fn settle(root: &Node, file: &Path, stages: &[&'static dyn Stage], overrides: &Overrides) -> Result<Pipeline, Refused> {
+    let mut raw = Raw::read(root)?;
     repeat::expand(&mut raw)?;
     overlay::apply(&mut raw, overrides)?;
     vars::expand(&mut raw)?;

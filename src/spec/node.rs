@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::marker::PhantomData;
 
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
@@ -70,7 +71,7 @@ pub(super) struct Entry {
 impl Node {
     /// Reads YAML. The place of what is wrong is none where it is the text as a whole.
     pub(super) fn parse(text: &str) -> Result<Self, Refused> {
-        serde_yaml::from_str_with_options(text, limits()).map_err(|error| {
+        serde_yaml::from_str_with_options::<Written>(text, limits()).map(Self::from).map_err(|error| {
             let location = error.location().filter(|location| *location != Location::UNKNOWN);
             let place = location.map(|location| Place::File(location.into()));
             Refused { place, refusal: Box::new(refusal(error.without_snippet())) }
@@ -166,22 +167,50 @@ impl From<Location> for Span {
     }
 }
 
-impl<'de> Deserialize<'de> for Node {
+/// A value as YAML gives it, with its place.
+struct Written(Node);
+
+/// A value as JSON gives it, written nowhere that is known.
+pub(super) struct Unplaced(Node);
+
+impl<'de> Deserialize<'de> for Written {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let spanned = Spanned::<Content>::deserialize(deserializer)?;
-        Ok(Self { place: Place::File(spanned.referenced.into()), content: spanned.value })
+        let spanned = Spanned::<WrittenContent>::deserialize(deserializer)?;
+        Ok(Self(Node { place: Place::File(spanned.referenced.into()), content: spanned.value.0 }))
     }
 }
 
-impl<'de> Deserialize<'de> for Content {
+impl<'de> Deserialize<'de> for Unplaced {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(ContentVisitor)
+        let content = deserializer.deserialize_any(ContentVisitor::<Self>(PhantomData))?;
+        Ok(Self(Node { place: Place::File(Span { line: 1, column: 1, length: 1 }), content }))
     }
 }
 
-struct ContentVisitor;
+impl From<Written> for Node {
+    fn from(written: Written) -> Self {
+        written.0
+    }
+}
 
-impl<'de> Visitor<'de> for ContentVisitor {
+impl From<Unplaced> for Node {
+    fn from(unplaced: Unplaced) -> Self {
+        unplaced.0
+    }
+}
+
+struct WrittenContent(Content);
+
+impl<'de> Deserialize<'de> for WrittenContent {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ContentVisitor::<Written>(PhantomData)).map(Self)
+    }
+}
+
+/// Takes a value whose keys and parts come as `N`.
+struct ContentVisitor<N>(PhantomData<N>);
+
+impl<'de, N: Deserialize<'de> + Into<Node>> Visitor<'de> for ContentVisitor<N> {
     type Value = Content;
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -219,8 +248,8 @@ impl<'de> Visitor<'de> for ContentVisitor {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Content, A::Error> {
         let mut list = Vec::new();
-        while let Some(item) = items.next_element()? {
-            list.push(item);
+        while let Some(item) = items.next_element::<N>()? {
+            list.push(item.into());
         }
         Ok(Content::List(list))
     }
@@ -228,8 +257,8 @@ impl<'de> Visitor<'de> for ContentVisitor {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Content, A::Error> {
         let mut entries = Vec::new();
         let mut seen = BTreeSet::new();
-        while let Some(key) = map.next_key::<Node>()? {
-            let value = map.next_value()?;
+        while let Some(key) = map.next_key::<N>()? {
+            let (key, value): (Node, Node) = (key.into(), map.next_value::<N>()?.into());
             let Content::Scalar(name) = key.content else {
                 return Err(A::Error::custom("a key must be a single word"));
             };

@@ -75,9 +75,9 @@ fn inside(written: &str, node: &Node, directory: &Path, file: &Path) -> Result<P
 
 /// Whether the deepest folder of `path` that exists lies in `directory` once every link is followed.
 fn stays_inside(directory: &Path, path: &Path) -> bool {
-    let parent = path.parent().unwrap_or(Path::new(""));
-    let existing = parent.ancestors().find(|ancestor| directory.join(ancestor).symlink_metadata().is_ok());
-    let Some(existing) = existing.filter(|existing| *existing != Path::new("")) else { return true };
+    let folders = path.ancestors().skip(1).filter(|folder| !folder.as_os_str().is_empty());
+    let mut existing = folders.filter(|folder| directory.join(folder).symlink_metadata().is_ok());
+    let Some(existing) = existing.next() else { return true };
     let Ok(root) = directory.canonicalize() else { return true };
     directory.join(existing).canonicalize().is_ok_and(|real| real.starts_with(&root))
 }

@@ -12,6 +12,7 @@ use segpipe_stages::contract::{Input, Output, OutputKind};
 use serde_json::Value;
 
 use super::error::{Refusal, Refused};
+use super::many::each;
 use super::node::{Content, Entry, Node, Place, find};
 use super::pipeline::Retries;
 use super::raw::{FROZEN, Raw, RawStage, is_plain, known_keys, mapping, text};
@@ -51,17 +52,18 @@ pub(super) fn settle(raw: &mut Raw, directory: &Path) -> Result<(), Refused> {
     let several: Vec<(String, String)> =
         raw.stages.iter().filter_map(|stage| Some((stage.template.clone()?, stage.name.clone()))).collect();
     let project = Project::new(directory);
-    for stage in &mut raw.stages {
-        if stage.own.is_some() {
-            let own = Own { stage, project: &project };
-            let (inputs, outputs) = (own.inputs(&several)?, own.outputs()?);
-            let program = own.program(&inputs, &outputs)?;
-            stage.terms.retries = own.retries()?;
-            stage.inputs = inputs;
-            stage.outputs = outputs.into_iter().map(|output| output.place).collect();
-            stage.program = Some(Arc::new(program));
-        }
-    }
+    let stages = raw.stages.iter_mut().filter(|stage| stage.own.is_some()).collect();
+    each(stages, |stage| settle_one(stage, &several, &project)).map(drop)
+}
+
+fn settle_one(stage: &mut RawStage, several: &[(String, String)], project: &Project) -> Result<(), Refused> {
+    let own = Own { stage, project };
+    let (inputs, outputs) = (own.inputs(several)?, own.outputs()?);
+    let program = own.program(&inputs, &outputs)?;
+    stage.terms.retries = own.retries()?;
+    stage.inputs = inputs;
+    stage.outputs = outputs.into_iter().map(|output| output.place).collect();
+    stage.program = Some(Arc::new(program));
     Ok(())
 }
 

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::error::{Refusal, Refused};
+use super::many::each;
 use super::node::{Content, Entry, Node, Place, find};
 use super::own;
 use super::pipeline::Terms;
@@ -88,7 +89,7 @@ impl Raw {
             cache: part("cache").filter(|node| !node.is_null()).cloned(),
             resources: part("resources").filter(|node| !node.is_null()).cloned(),
             profiles: profiles.iter().map(Profile::read).collect::<Result<_, _>>()?,
-            stages: stages.iter().map(RawStage::read).collect::<Result<_, _>>()?,
+            stages: each(stages.iter().collect(), RawStage::read)?,
         })
     }
 

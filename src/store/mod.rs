@@ -4,7 +4,7 @@
 //! what is stale (`plan`) or running anything. Called by: `plan` (reads), `engine` (writes), `lock`.
 //!
 //! Layout: `artifacts/.segpipe/objects/ab/cdef…`, `records/<fingerprint>`, `current/<stage>`, `temporary/`, `lock`,
-//! `remembered.json`.
+//! `remembered.json`, and `pipeline`, which belongs to `spec`.
 
 pub mod census;
 pub mod files;
@@ -29,6 +29,11 @@ pub const ARTIFACTS: &str = "artifacts";
 pub const STATE: &str = ".segpipe";
 /// Folder of what programs said when they last ran, in [`ARTIFACTS`].
 pub const LOGS: &str = ".logs";
+
+/// Where a run keeps what reading the pipeline file `file` brought.
+pub fn kept_pipeline(file: &Path) -> PathBuf {
+    file.with_file_name(ARTIFACTS).join(STATE).join("pipeline")
+}
 
 /// Something under `artifacts/` could not be read or written, or is not what it should be.
 #[derive(Debug, thiserror::Error)]

@@ -25,6 +25,7 @@ use crate::engine::{self, Computed, EngineError, Failure, Ports, RunOptions};
 use crate::event::{Event, EventSink, StageFinished};
 use crate::spec::pipeline::{Pipeline, PipelineStage};
 use crate::spec::{self, Overrides, SpecError};
+use crate::store::kept_pipeline;
 use variants::Variants;
 
 pub use grid::{Axis, Grid, GridError, MOST};
@@ -83,7 +84,8 @@ impl Sweep {
     ) -> Result<Self, SweepError> {
         let read = |values: &Vec<String>| {
             let overrides = Overrides { profile: profile.cloned(), sets: grid.sets(values) };
-            spec::read(file, stages, &overrides).map_err(|error| SweepError::Spec(Box::new(error)))
+            spec::read(file, stages, &overrides, &kept_pipeline(file))
+                .map_err(|error| SweepError::Spec(Box::new(error)))
         };
         let pipelines = grid.combinations().iter().map(read).collect::<Result<Vec<_>, _>>()?;
         let last = pipelines.first().and_then(|first| first.stages.iter().find(|stage| stage.stage.name() == LAST));

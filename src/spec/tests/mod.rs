@@ -3,6 +3,7 @@
 mod fakes;
 mod hostile;
 mod layers;
+mod long;
 mod own;
 mod refusals;
 mod several;
@@ -31,7 +32,7 @@ impl Project {
     }
 
     fn read(&self, overrides: &Overrides) -> Result<Pipeline, SpecError> {
-        read(&self.file(), KINDS, overrides)
+        read(&self.file(), KINDS, overrides, &self.0.path().join("kept"))
     }
 
     /// The refusal as it is printed, with the hint, and without the folder's name.

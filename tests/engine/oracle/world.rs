@@ -11,6 +11,7 @@ use segpipe::engine::Ports;
 use segpipe::event::Event;
 use segpipe::spec::pipeline::Pipeline;
 use segpipe::spec::{self, Overrides};
+use segpipe::store::kept_pipeline;
 use segpipe_stages::contract::{
     FinishedRun, Observer, Output, ResolvedSource, SourceOrigin, SourceRequest, SourceResolver, SourceSelection, Stage,
     StageError, Tracker,
@@ -152,7 +153,7 @@ impl World {
         let file = self.path("pipeline.yaml");
         fs::write(&file, self.yaml()).unwrap();
         let toys: Vec<&'static dyn Stage> = self.nodes.iter().map(|node| node.toy as &'static dyn Stage).collect();
-        spec::read(&file, &toys, &Overrides::default()).unwrap()
+        spec::read(&file, &toys, &Overrides::default(), &kept_pipeline(&file)).unwrap()
     }
 
     fn yaml(&self) -> String {
