@@ -91,10 +91,20 @@ impl<'a> Progress<'a> {
         self.positions.get(name).copied()
     }
 
-    /// The first of the stages that may begin behind a position, or of all.
-    pub(super) fn ready_after(&self, position: Option<usize>) -> Option<usize> {
+    /// The stages that may begin, in order, behind a position where one is given.
+    pub(super) fn all_ready_after(&self, position: Option<usize>) -> impl Iterator<Item = usize> {
         let from = position.map_or(Bound::Unbounded, Bound::Excluded);
-        self.ready.range((from, Bound::Unbounded)).next().copied()
+        self.ready.range((from, Bound::Unbounded)).copied()
+    }
+
+    /// The first of them.
+    pub(super) fn ready_after(&self, position: Option<usize>) -> Option<usize> {
+        self.all_ready_after(position).next()
+    }
+
+    /// Whether a stage may begin.
+    pub(super) fn is_ready(&self, position: usize) -> bool {
+        self.ready.contains(&position)
     }
 
     /// Whether no stage is left that has not begun or been given up.

@@ -7,6 +7,7 @@ use std::collections::{BTreeSet, HashSet};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
+use rayon::prelude::*;
 use segpipe_stages::contract::{Fault, NoteLevel};
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tokio::task::JoinSet;
@@ -18,6 +19,9 @@ use super::session::Session;
 use super::update::{self, StageResult};
 use super::{EngineError, upstream};
 use crate::event::{Event, Outcome};
+
+/// Stages that are looked at on all threads; for fewer, handing them over takes longer.
+const MANY: usize = 16;
 
 /// Runs the session's selected stages and returns what became of every stage of the pipeline.
 pub(super) fn run(session: &Arc<Session>) -> Result<Results, EngineError> {
@@ -86,35 +90,55 @@ impl<'a> Schedule<'a> {
     }
 
     /// Starts what may begin, in order, as long as there is room; what needs more than is left lets others go first.
-    /// What is seen at once to be up to date needs neither room nor a thread of its own.
+    /// What is seen at once to be up to date needs no room.
     fn start_ready(&mut self) {
         let mut last = None;
         while self.computing.len() < self.limit
             && !self.session.is_cancelled()
             && let Some(position) = self.progress.ready_after(last)
         {
+            self.look_at(last);
             last = Some(position);
-            let inputs = self.progress.inputs(position);
-            if self.looked_at.insert(position) && self.settle_at_once(position, &inputs) {
-                continue;
-            }
-            if self.budget.take(&self.session.pipeline.stages[position].terms.resources) {
+            if self.progress.is_ready(position)
+                && self.budget.take(&self.session.pipeline.stages[position].terms.resources)
+            {
                 self.computing.insert(position);
+                let inputs = self.progress.inputs(position);
                 self.progress.start(position);
                 self.start(position, inputs);
             }
         }
     }
 
-    fn settle_at_once(&mut self, position: usize, inputs: &Inputs) -> bool {
-        let stage = &self.session.pipeline.stages[position];
-        let settled = update::settle_at_once(self.session, stage, inputs);
-        let is_settled = settled.is_some();
-        if let Some(result) = settled {
-            self.progress.finish(position, result);
-            self.tell();
+    /// Looks at the first of those ready behind a position, unless it was looked at; where many are new, at all of them.
+    fn look_at(&mut self, behind: Option<usize>) {
+        let new = || self.progress.all_ready_after(behind).filter(|position| !self.looked_at.contains(position));
+        let first = self.progress.ready_after(behind);
+        if first.is_none_or(|first| self.looked_at.contains(&first)) {
+            return;
         }
-        is_settled
+        let count = if new().nth(MANY - 1).is_some() { usize::MAX } else { 1 };
+        let new: Vec<usize> = new().take(count).collect();
+        let settled = self.settle_at_once(&new);
+        self.looked_at.extend(new);
+        for (position, result) in settled {
+            self.progress.finish(position, result);
+        }
+        self.tell();
+    }
+
+    /// The results of those that are seen at once to be up to date.
+    fn settle_at_once(&self, positions: &[usize]) -> Vec<(usize, StageResult)> {
+        let settle = |position: &usize| {
+            let (stage, inputs) = (&self.session.pipeline.stages[*position], self.progress.inputs(*position));
+            Some((*position, update::settle_at_once(self.session, stage, &inputs)?))
+        };
+        match self.session.threads() {
+            Ok(threads) if positions.len() >= MANY => {
+                threads.install(|| positions.par_iter().filter_map(settle).collect())
+            }
+            _ => positions.iter().filter_map(settle).collect(),
+        }
     }
 
     fn start(&mut self, position: usize, inputs: Inputs) {

@@ -17,7 +17,7 @@ use super::shared;
 use crate::digest::Digest;
 use crate::event::{Event, Outcome, OutputFact, StageFinished};
 use crate::fingerprint::Document;
-use crate::plan::judge::Judgement;
+use crate::plan::judge::{Judgement, Present};
 use crate::plan::sources::WitnessedSources;
 use crate::spec::pipeline::PipelineStage;
 use crate::store::records::{Record, RecordedOutput};
@@ -157,11 +157,10 @@ struct Update<'a> {
 impl Update<'_> {
     /// What goes wrong here goes wrong again, and is told, when the stage is brought up to date.
     fn settle_at_once(&self) -> Option<StageResult> {
-        if !self.shows_known_files() {
-            return None;
-        }
+        let present = self.known_outputs()?;
         let sources = self.known_sources()?;
-        match self.judge(&Document::new(self.stage, &self.inputs, &sources.sources)).ok()? {
+        let document = Document::new(self.stage, &self.inputs, &sources.sources);
+        match self.session.judge().judge_showing(self.stage, &document, || Ok(present)).ok()? {
             Judgement::Fresh { record, is_current: true } => {
                 Some(with_sources(self.finish(Outcome::Cached, None, record), &sources))
             }
@@ -169,13 +168,15 @@ impl Update<'_> {
         }
     }
 
-    /// Whether every output is a file whose digest is known.
-    fn shows_known_files(&self) -> bool {
-        let is_known = |output: &Output| {
+    /// The digests of the outputs, where every one is a file whose digest is known.
+    fn known_outputs(&self) -> Option<Present> {
+        let known = |output: &Output| {
             let place = self.session.store.project().join(&self.stage.outputs[&*output.name]);
-            output.kind != OutputKind::Directory && self.session.remembered.knows(&place)
+            let is_file = output.kind != OutputKind::Directory;
+            let digest = is_file.then(|| self.session.remembered.known_digest(&place)).flatten()?;
+            Some((output.name.to_string(), Some(digest)))
         };
-        self.stage.stage.outputs().iter().all(is_known)
+        self.stage.stage.outputs().iter().map(known).collect()
     }
 
     /// The sources, where they are real, there, and their digests known.

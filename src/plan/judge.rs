@@ -38,6 +38,9 @@ pub enum Judgement {
     },
 }
 
+/// The digests of a stage's outputs at their places, by output; none for what is missing.
+pub type Present = BTreeMap<String, Option<Digest>>;
+
 /// Judges stages against what a store knows and what is at the outputs' places.
 #[derive(Debug, Clone, Copy)]
 pub struct Judge<'a> {
@@ -53,6 +56,19 @@ impl Judge<'_> {
     /// # Errors
     /// Where something in the store or at an output's place cannot be read.
     pub fn judge(&self, stage: &PipelineStage, document: &Document) -> Result<Judgement, StoreError> {
+        self.judge_showing(stage, document, || self.present(stage))
+    }
+
+    /// The same, where `present` tells what is at the outputs' places.
+    ///
+    /// # Errors
+    /// Where something in the store cannot be read, and those of `present`.
+    pub fn judge_showing(
+        &self,
+        stage: &PipelineStage,
+        document: &Document,
+        present: impl FnOnce() -> Result<Present, StoreError>,
+    ) -> Result<Judgement, StoreError> {
         let fingerprint = document.fingerprint();
         // The note of what is current is the record itself, which in most cases is all that has to be read. It holds as
         // long as the record has not been taken away.
@@ -66,7 +82,7 @@ impl Judge<'_> {
         let Some(record) = record else {
             return Ok(Judgement::Stale { reason: stale_reason(stage, document, before.as_ref()) });
         };
-        let Some(problem) = self.problem(stage, &record)? else {
+        let Some(problem) = problem(&record, present()?) else {
             return Ok(Judgement::Fresh { record, is_current });
         };
         let change = before.and_then(|before| fingerprint::difference(&before.document, document.text(), stage));
@@ -93,30 +109,30 @@ impl Judge<'_> {
         Ok(Judgement::Fresh { record, is_current: false })
     }
 
-    /// The digests of the stage's outputs at their places, by output; none for what is missing.
+    /// The digests of the stage's outputs at their places.
     ///
     /// # Errors
     /// Where one is there and cannot be read.
-    pub fn present(&self, stage: &PipelineStage) -> Result<BTreeMap<String, Option<Digest>>, StoreError> {
+    pub fn present(&self, stage: &PipelineStage) -> Result<Present, StoreError> {
         let digest = |output: &Output| {
             let path = self.store.project().join(&stage.outputs[&*output.name]);
             Ok((output.name.to_string(), self.store.present_digest(&path, output.kind, self.remembered)?))
         };
         stage.stage.outputs().iter().map(digest).collect()
     }
+}
 
-    /// The first output whose place does not show this record, in words.
-    fn problem(&self, stage: &PipelineStage, record: &Record) -> Result<Option<String>, StoreError> {
-        let problem = |(output, present): (String, Option<Digest>)| {
-            let expected = record.outputs.get(&output).map(|output| output.digest);
-            match present {
-                None => Some(format!("output `{output}` is missing")),
-                found if found != expected => Some(format!("output `{output}` was edited")),
-                Some(_) => None,
-            }
-        };
-        Ok(self.present(stage)?.into_iter().find_map(problem))
-    }
+/// The first output whose place does not show this record, in words.
+fn problem(record: &Record, present: Present) -> Option<String> {
+    let problem = |(output, present): (String, Option<Digest>)| {
+        let expected = record.outputs.get(&output).map(|output| output.digest);
+        match present {
+            None => Some(format!("output `{output}` is missing")),
+            found if found != expected => Some(format!("output `{output}` was edited")),
+            Some(_) => None,
+        }
+    };
+    present.into_iter().find_map(problem)
 }
 
 fn stale_reason(stage: &PipelineStage, document: &Document, current: Option<&Record>) -> String {

@@ -38,7 +38,8 @@ impl Store {
                 scanned => scanned.map(|tree| Some(tree.digest())),
             },
             OutputKind::Table | OutputKind::File if metadata.is_file() => {
-                remembered.digest(path).map(Some).map_err(StoreError::file("read", path))
+                let digest = remembered.digest_of(path, &metadata);
+                digest.map(Some).map_err(StoreError::file("read", path))
             }
             _ => Ok(None),
         }

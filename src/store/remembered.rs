@@ -30,7 +30,7 @@ const COARSE_TYPES: [u32; 9] =
     [0x6969, 0x517b, 0xff53_4d42, 0xfe53_4d42, 0x4d44, 0x2011_bab0, 0x6573_5546, 0x0102_1997, 0x00c3_6400];
 
 /// What a file system says about a file; two equal witnesses of an old enough file mean unchanged content.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Witness {
     device: u64,
     inode: u64,
@@ -72,9 +72,26 @@ impl Witness {
 }
 
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(from = "Row", into = "Row")]
 struct Entry {
     witness: Witness,
     digest: Digest,
+}
+
+/// An entry without names, which would be most of the file: device, inode, size, modified, changed, digest.
+type Row = (u64, u64, u64, (i64, i64), (i64, i64), Digest);
+
+impl From<Row> for Entry {
+    fn from((device, inode, size, modified, changed, digest): Row) -> Self {
+        Self { witness: Witness { device, inode, size, modified, changed }, digest }
+    }
+}
+
+impl From<Entry> for Row {
+    fn from(Entry { witness, digest }: Entry) -> Self {
+        let Witness { device, inode, size, modified, changed } = witness;
+        (device, inode, size, modified, changed, digest)
+    }
 }
 
 /// The remembered digests of one project.
@@ -108,6 +125,14 @@ impl Remembered {
         self.digest_with_witness(path).map(|(digest, _)| digest)
     }
 
+    /// The digest of a file of which `metadata` was just read, without reading the file where that is safe.
+    ///
+    /// # Errors
+    /// Where it does not exist or cannot be read.
+    pub fn digest_of(&self, path: &Path, metadata: &Metadata) -> io::Result<Digest> {
+        self.digest_as(path, Witness::from_metadata(metadata)).map(|(digest, _)| digest)
+    }
+
     /// Whether the digest of a file is known without reading it.
     pub fn knows(&self, path: &Path) -> bool {
         let key = path.strip_prefix(&self.project).unwrap_or(path);
@@ -115,12 +140,22 @@ impl Remembered {
         known.is_some() && Witness::of(path).ok() == known
     }
 
+    /// The digest of a file, and of no link, where it is known without reading it.
+    pub fn known_digest(&self, path: &Path) -> Option<Digest> {
+        let entry = self.lock().by_path.get(path.strip_prefix(&self.project).unwrap_or(path)).copied()?;
+        let metadata = fs::symlink_metadata(path).ok().filter(Metadata::is_file)?;
+        (entry.witness == Witness::from_metadata(&metadata)).then_some(entry.digest)
+    }
+
     /// The digest of a file together with the witness that the file had before and after it was read.
     ///
     /// # Errors
     /// Where it does not exist or cannot be read.
     pub fn digest_with_witness(&self, path: &Path) -> io::Result<(Digest, Witness)> {
-        let witness = Witness::of(path)?;
+        self.digest_as(path, Witness::of(path)?)
+    }
+
+    fn digest_as(&self, path: &Path, witness: Witness) -> io::Result<(Digest, Witness)> {
         let key = path.strip_prefix(&self.project).unwrap_or(path);
         let known = self.lock().by_path.get(key).copied();
         match known {
@@ -240,13 +275,26 @@ mod tests {
         let path = folder.path().join("table");
         fs::write(&path, "content").unwrap();
         let remembered = remembered(folder.path());
-        assert!(!remembered.knows(&path));
+        let known = || (remembered.knows(&path), remembered.known_digest(&path));
+        assert_eq!(known(), (false, None));
         remembered.settled_digest(&path).unwrap();
-        assert!(remembered.knows(&path));
+        assert_eq!(known(), (true, Some(Digest::of_bytes(b"content"))));
         fs::write(&path, "CONTENT").unwrap();
-        assert!(!remembered.knows(&path));
+        assert_eq!(known(), (false, None));
         fs::remove_file(&path).unwrap();
-        assert!(!remembered.knows(&path));
+        assert_eq!(known(), (false, None));
+    }
+
+    #[test]
+    fn a_link_to_a_known_file_is_no_file_that_is_known() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, link) = (folder.path().join("table"), folder.path().join("link"));
+        fs::write(&path, "content").unwrap();
+        std::os::unix::fs::symlink(&path, &link).unwrap();
+        let remembered = remembered(folder.path());
+        remembered.settled_digest(&link).unwrap();
+        assert!(remembered.knows(&link));
+        assert_eq!(remembered.known_digest(&link), None);
     }
 
     #[test]
