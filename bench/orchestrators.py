@@ -92,7 +92,12 @@ class Tool(ABC):
         """Wall seconds of bringing it up to date."""
         begin = time.perf_counter()
         child = self.start()
-        said = child.communicate(timeout=PATIENCE)[0]
+        try:
+            said = child.communicate(timeout=PATIENCE)[0]
+        except subprocess.TimeoutExpired:
+            os.killpg(child.pid, signal.SIGKILL)
+            child.communicate()
+            raise
         if must_work and child.returncode != 0:
             sys.exit(f"{self.name} gives {child.returncode}\n{said[-3000:]}")
         return time.perf_counter() - begin
@@ -207,8 +212,11 @@ class Ninja(Tool):
 TOOLS: list[type[Tool]] = [Segpipe, Dvc, Snakemake, Doit, Make, Ninja]
 
 
-def times(kind: type[Tool], folder: Path, stages: int) -> list[tuple[float, int]]:
-    """Seconds, and how many stages ran: first run, nothing to do, another source, a change that does not show."""
+def times(kind: type[Tool], folder: Path, stages: int) -> list[str]:
+    """Seconds, and how many stages ran: first run, nothing to do, another source, a change that does not show.
+
+    Ends with the first that takes too long.
+    """
     tool = kind(folder, stages)
     measured = []
     for text in ("a b c\n", "a b c\n", "d e f\n", "de f\n"):
@@ -216,10 +224,13 @@ def times(kind: type[Tool], folder: Path, stages: int) -> list[tuple[float, int]
             time.sleep(1.1)  # Whoever trusts whole seconds of time stamps shall not be surprised here.
             (folder / "source.txt").write_text(text)
         before = sum(tool.counts().values())
-        seconds = tool.run()
+        try:
+            took = f"{tool.run():.3f} s"
+        except subprocess.TimeoutExpired:
+            return [*measured, f"more than {PATIENCE} s ({sum(tool.counts().values()) - before} ran)"]
         if not tool.is_right():
             sys.exit(f"{tool.name} ends with a wrong output")
-        measured.append((seconds, sum(tool.counts().values()) - before))
+        measured.append(f"{took} ({sum(tool.counts().values()) - before} ran)")
     return measured
 
 
@@ -327,8 +338,7 @@ def table_of_times(tools: list[type[Tool]], folder: Path, stages: int) -> None:
     print(f"\n| {stages:,} stages | first run | nothing to do | another source | a change that does not show |")
     print("|---|---|---|---|---|")
     for kind in tools:
-        measured = times(kind, folder / f"{kind.name}-{stages}", stages)
-        cells = [f"{seconds:.3f} s ({ran} ran)" for seconds, ran in measured]
+        cells = times(kind, folder / f"{kind.name}-{stages}", stages)
         print(f"| {kind.name} | {' | '.join(cells)} |", flush=True)
 
 
