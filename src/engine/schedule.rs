@@ -133,11 +133,10 @@ impl<'a> Schedule<'a> {
             let (stage, inputs) = (&self.session.pipeline.stages[*position], self.progress.inputs(*position));
             Some((*position, update::settle_at_once(self.session, stage, &inputs)?))
         };
-        match self.session.threads() {
-            Ok(threads) if positions.len() >= MANY => {
-                threads.install(|| positions.par_iter().filter_map(settle).collect())
-            }
-            _ => positions.iter().filter_map(settle).collect(),
+        let threads = if positions.len() < MANY { None } else { self.session.threads().ok() };
+        match threads {
+            Some(threads) => threads.install(|| positions.par_iter().filter_map(settle).collect()),
+            None => positions.iter().filter_map(settle).collect(),
         }
     }
 

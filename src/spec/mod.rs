@@ -3,8 +3,9 @@
 //! For: reading, resolving names, variables, profiles and overrides, filling in defaults, checking; with errors that
 //! show the place. Not for: digests, plans, execution. Called by: `cli`; everything above takes the checked form.
 //!
-//! [`read`] goes through `node` (YAML with places; `kept` saves it for long files), `raw` (its shape), `repeat` (`foreach`), `overlay` (`--profile`, `--set`), `vars`
-//! (`${…}`), `own` (what `run` runs) and `check` (with `params`, `outputs`, `order`) to a [`Pipeline`]. [`schema`] describes the same for editors.
+//! [`read`] goes through `node` (YAML with places; `kept` saves long files from it), `raw` (its shape), `repeat`
+//! (`foreach`), `overlay` (`--profile`, `--set`), `vars` (`${…}`), `own` (what `run` runs) and `check` (with `params`,
+//! `outputs`, `order`) to a [`Pipeline`]. [`schema`] describes the same for editors.
 
 mod check;
 mod duration;

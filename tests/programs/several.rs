@@ -24,6 +24,39 @@ fn a_stage_per_item_and_one_that_reads_them_all() {
     assert_eq!(only.well(), "all:skipped greet@ana:skipped greet@bo:ran");
 }
 
+#[test]
+fn of_many_stages_that_are_ready_together_only_those_run_that_something_changed_for() {
+    let stages = |items: &str| {
+        format!(
+            "
+  greet:
+    foreach: {items}
+    run: printf x >> ran; echo \"hello ${{item}}\" > \"$SEGPIPE_OUTPUT_TEXT\"
+    outputs: [text.txt]
+"
+        )
+    };
+    let items: Vec<String> = (0..50).map(|number| format!("n{number}")).collect();
+    let all = |outcome: &str, changed: &[(&str, &str)]| {
+        let outcome = |item: &String| changed.iter().find(|(name, _)| name == item).map_or(outcome, |(_, one)| *one);
+        let mut told: Vec<String> = items.iter().map(|item| format!("greet@{item}:{}", outcome(item))).collect();
+        told.sort();
+        told.join(" ")
+    };
+    let list = format!("[{}]", items.join(", "));
+    let project = Project::new(&stages(&list));
+    assert_eq!(project.run_well(), all("ran", &[]));
+    assert_eq!(project.run_well(), all("cached", &[]));
+    project.write("artifacts/greet@n7/text.txt", "edited");
+    std::fs::remove_file(project.path("artifacts/greet@n30/text.txt")).unwrap();
+    assert_eq!(project.run_well(), all("cached", &[("n7", "restored"), ("n30", "restored")]));
+    assert_eq!(project.read("ran").len(), 50);
+    let pairs: Vec<String> = items.iter().map(|item| format!("{item}: {item}")).collect();
+    project.set_stages(&stages(&format!("{{{}}}", pairs.join(", ").replace("n9: n9", "n9: other"))));
+    assert_eq!(project.run_well(), all("cached", &[("n9", "ran")]));
+    assert_eq!(project.read("artifacts/greet@n9/text.txt"), "hello other\n");
+}
+
 /// Programs that fail where another one of them runs at the same time.
 fn alone(name: &str, resources: &str) -> String {
     format!("  {name}:\n    run: mkdir busy; sleep 0.3; rmdir busy\n    resources: {resources}\n    outputs: []\n")
