@@ -4,8 +4,8 @@
 //! to do looks at. Not for: places; whoever has something to say about a place reads the text itself. What is kept may
 //! be missing, torn or of another text, and is then not used. Called by: [`super::read`].
 
-use std::fs::File;
-use std::io::{self, Read, Write};
+use std::fs::{self, File, Metadata};
+use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::UNIX_EPOCH;
@@ -24,6 +24,8 @@ pub(super) fn recall(kept: &Path, text: &str) -> Option<Node> {
     if text.len() < LONG {
         return None;
     }
+    // Asked first, because opening a named pipe would wait for its other end.
+    kept.symlink_metadata().ok().filter(Metadata::is_file)?;
     let mut file = File::open(kept).ok()?;
     let mut bytes = Vec::new();
     file.read_to_end(&mut bytes).ok()?;
@@ -42,7 +44,12 @@ pub(super) fn keep(kept: &Path, text: &str, root: &Node) {
 }
 
 fn write(kept: &Path, text: &str, tree: &[u8]) -> io::Result<()> {
-    let mut file = File::create(kept)?;
+    // Always a new file: what stands there may be a link to another one.
+    match fs::remove_file(kept) {
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut file = File::create_new(kept)?;
     let seal = seal(&file, text, tree)?.to_string();
     file.write_all(&[seal.as_bytes(), tree].concat())
 }
@@ -64,8 +71,6 @@ fn seal(file: &File, text: &str, tree: &[u8]) -> io::Result<Digest> {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-
     use super::*;
 
     fn long(name: &str) -> String {
@@ -114,6 +119,20 @@ mod tests {
         assert!(recall(&copy, &text).is_none());
         keep(&copy, &text, &root);
         assert!(recall(&copy, &text).is_some());
+    }
+
+    #[test]
+    fn what_a_link_leads_to_is_neither_believed_nor_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, link, text) = (folder.path().join("kept"), folder.path().join("link"), long("a"));
+        let root = Node::parse(&text).unwrap();
+        keep(&file, &text, &root);
+        let before = fs::read(&file).unwrap();
+        std::os::unix::fs::symlink(&file, &link).unwrap();
+        assert!(recall(&link, &text).is_none());
+        keep(&link, &long("b"), &Node::parse(&long("b")).unwrap());
+        assert_eq!(fs::read(&file).unwrap(), before);
+        assert!(recall(&link, &long("b")).is_some());
     }
 
     #[test]
