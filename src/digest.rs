@@ -5,11 +5,17 @@
 
 use std::fmt;
 use std::fs::File;
-use std::io;
+use std::io::{self, Read};
+use std::panic::resume_unwind;
 use std::path::Path;
 use std::str::FromStr;
+use std::sync::mpsc;
+use std::thread;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// Bytes that are read at a time.
+const PIECE: u64 = 1 << 20;
 
 /// The blake3 digest of some content.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -21,13 +27,18 @@ impl Digest {
         Self(*blake3::hash(bytes).as_bytes())
     }
 
-    /// The digest of everything `reader` gives.
+    /// The digest of everything `reader` gives, of which a large part is read while another is hashed.
     ///
     /// # Errors
     /// Those of the reader.
-    pub fn of_reader(reader: impl io::Read) -> io::Result<Self> {
+    pub fn of_reader(mut reader: impl Read + Send) -> io::Result<Self> {
         let mut hasher = blake3::Hasher::new();
-        hasher.update_reader(reader)?;
+        let mut piece = Vec::new();
+        reader.by_ref().take(PIECE).read_to_end(&mut piece)?;
+        hasher.update(&piece);
+        if piece.len() as u64 == PIECE {
+            hash_beside(&mut hasher, reader, piece)?;
+        }
         Ok(Self(*hasher.finalize().as_bytes()))
     }
 
@@ -38,6 +49,33 @@ impl Digest {
     pub fn of_file(path: &Path) -> io::Result<Self> {
         Self::of_reader(File::open(path)?)
     }
+}
+
+/// Hashes the rest of what `reader` gives while a thread of its own reads it, with `room` as one of the pieces' memory.
+fn hash_beside(hasher: &mut blake3::Hasher, mut reader: impl Read + Send, room: Vec<u8>) -> io::Result<()> {
+    let (full, pieces) = mpsc::sync_channel::<Vec<u8>>(1);
+    let (used, empty) = mpsc::channel();
+    for room in [room, Vec::new(), Vec::new()] {
+        let _ = used.send(room);
+    }
+    thread::scope(|scope| {
+        let read = thread::Builder::new().spawn_scoped(scope, move || {
+            // The other end hangs up only when it has everything.
+            while let Ok(mut piece) = empty.recv() {
+                piece.clear();
+                let read = reader.by_ref().take(PIECE).read_to_end(&mut piece)?;
+                if read == 0 || full.send(piece).is_err() {
+                    break;
+                }
+            }
+            Ok(())
+        })?;
+        for piece in pieces {
+            hasher.update(&piece);
+            let _ = used.send(piece);
+        }
+        read.join().unwrap_or_else(|panic| resume_unwind(panic))
+    })
 }
 
 /// Takes the digest of content that comes in pieces.
@@ -111,6 +149,29 @@ mod tests {
         hasher.update(b"a");
         hasher.update(b"bc");
         assert_eq!(hasher.digest(), Digest::of_bytes(b"abc"));
+    }
+
+    #[test]
+    fn content_of_any_length_has_the_digest_of_its_bytes() {
+        let bytes: Vec<u8> = (0..5 * PIECE as usize / 2).map(|index| (index % 251) as u8).collect();
+        for length in [0, 1, PIECE - 1, PIECE, PIECE + 1, 2 * PIECE, 5 * PIECE / 2] {
+            let part = &bytes[..length as usize];
+            assert_eq!(Digest::of_reader(part).unwrap(), Digest::of_bytes(part), "{length}");
+        }
+    }
+
+    #[test]
+    fn a_reader_that_fails_late_is_an_error() {
+        struct Fails;
+        impl io::Read for Fails {
+            fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+                Err(io::Error::other("torn"))
+            }
+        }
+        for length in [0, PIECE, 3 * PIECE] {
+            let reader = io::repeat(7).take(length).chain(Fails);
+            assert_eq!(Digest::of_reader(reader).unwrap_err().to_string(), "torn", "{length}");
+        }
     }
 
     #[test]

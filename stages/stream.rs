@@ -10,7 +10,7 @@ use crate::contract::{Observer, StageError};
 use crate::table::TableReader;
 
 /// Batches worked on at the same time. Results do not depend on it; memory does.
-const GROUP: usize = 8;
+const GROUP: usize = 4;
 
 /// Some of a table's rows, and how many come before them.
 #[derive(Debug)]

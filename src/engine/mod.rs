@@ -12,6 +12,7 @@ mod budget;
 mod closing;
 pub mod difference;
 mod execute;
+mod handovers;
 mod listener;
 mod parts;
 mod progress;

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
 use crate::lock::Lock;
+use crate::store::files;
 use crate::store::tree::Tree;
 
 use super::secrets;
@@ -130,7 +131,7 @@ fn collect(from: &Path, path: &str, found: &mut Vec<(std::path::PathBuf, String)
 fn copy(from: &Path, path: &str, files: &Path) -> io::Result<Artifact> {
     let to = files.join(path);
     std::fs::create_dir_all(to.parent().unwrap_or(files))?;
-    reflink_copy::reflink_or_copy(from, &to)?;
+    files::copy(from, &to)?;
     let file = std::fs::File::open(&to)?;
     let bytes = file.metadata()?.len();
     let digest = Digest::of_reader(&file)?;

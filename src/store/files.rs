@@ -7,6 +7,7 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::panic::resume_unwind;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use super::StoreError;
@@ -65,6 +66,22 @@ pub fn rename_synced(from: &Path, to: &Path) -> Result<(), StoreError> {
 pub fn sync_parent(path: &Path) -> Result<(), StoreError> {
     let Some(parent) = path.parent() else { return Ok(()) };
     File::open(parent).and_then(|folder| folder.sync_all()).map_err(StoreError::file("sync", parent))
+}
+
+/// Copies a file; the copy shares its blocks where the file system can. One that cannot is not asked for every file.
+///
+/// # Errors
+/// Those of reading and writing.
+pub fn copy(from: &Path, to: &Path) -> io::Result<()> {
+    static SHARES_BLOCKS: AtomicBool = AtomicBool::new(true);
+    if SHARES_BLOCKS.load(Ordering::Relaxed) {
+        match reflink_copy::reflink(from, to) {
+            Ok(()) => return Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::Unsupported => SHARES_BLOCKS.store(false, Ordering::Relaxed),
+            Err(_) => {}
+        }
+    }
+    fs::copy(from, to).map(drop)
 }
 
 /// Does `work` for every item, several at a time, because a disk makes many files durable as fast as one. The results

@@ -23,7 +23,11 @@ const HEAD: usize = 1 << 18;
 
 /// Blocks that are built side by side. Whoever is done with a group first waits for the others, so groups are long and
 /// blocks are small.
-const GROUP: usize = 24;
+const GROUP: usize = 12;
+
+/// The first group has so many, and each that follows twice as many as the one before: nothing can be built beside the
+/// reading of the first one.
+const FIRST_GROUP: usize = 3;
 
 /// Delimiters that are recognised, the likeliest first.
 const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
@@ -94,13 +98,15 @@ impl Delimited {
         let reader = TextReader::open(&self.path, self.format, self.given, consumed)?;
         let mut blocks = Blocks::new(&self.path, self.format.shown(), reader, self.marks);
         let mut is_first = true;
+        let mut size = FIRST_GROUP;
         let read = || {
             let mut group = Vec::new();
-            while group.len() < GROUP
+            while group.len() < size
                 && let Some(bytes) = blocks.next()?
             {
                 group.push(Raw { bytes, is_first: std::mem::take(&mut is_first) });
             }
+            size = (2 * size).min(GROUP);
             Ok((!group.is_empty()).then_some(group))
         };
         let build = |group: Vec<Raw>| group.par_iter().map(|raw| self.build(raw, mapping, dialect)).collect();

@@ -36,6 +36,7 @@ use crate::contract::{
     self, CheckedParams, Input, Output, ParamError, SourceRequest, Stage, StageContext, StageError, StageReport,
 };
 use crate::numerals::counted;
+use crate::table::TableOutput;
 use crate::{implementation, table};
 
 pub use columns::is_rfm_table;
@@ -88,7 +89,9 @@ impl Stage for Load {
 
     fn run(&self, ctx: &StageContext<'_>) -> Result<StageReport, StageError> {
         ctx.check_cancelled()?;
-        let summary = load_files(&ctx.sources, &ctx.params()?, &ctx.output("transactions")?, ctx.observer)?;
+        let transactions = ctx.output("transactions")?;
+        let out = TableOutput::handed_on(ctx, "transactions", &transactions);
+        let summary = load_files(&ctx.sources, &ctx.params()?, out, ctx.observer)?;
         ctx.set_rows("transactions", summary.rows())?;
         let sources = summary.to_batch().map_err(|error| StageError::bug(error.to_string()))?;
         table::write_output(ctx, "sources", &sources, &summary.facts)?;

@@ -3,14 +3,13 @@
 //! For: the fate of a line that has passed the filters. Not for: filters ([`super::filter`]) or pairing
 //! ([`super::matching`]). Called by: `preprocess`.
 
-use std::path::Path;
 
 use crate::contract::{Observer, StageError};
 use crate::key::{Key, KeySet, of_text};
 use crate::lines::{Lines, line_schema};
 use crate::money::share_of;
 use crate::stream::{self, Piece};
-use crate::table::TableReader;
+use crate::table::{TableInput, TableReader};
 
 use super::filter::{Filter, Met};
 use super::matching::{Event, Matching, keys};
@@ -60,7 +59,7 @@ impl Policy {
     /// Where the table cannot be read; after an interruption.
     pub fn prepare(
         returns: Returns,
-        transactions: &Path,
+        transactions: TableInput<'_>,
         filter: &Filter,
         observer: &dyn Observer,
     ) -> Result<Self, StageError> {
@@ -128,7 +127,7 @@ fn after_matching(matched: i64, is_return: bool, quantity: Option<i128>, amount:
 
 /// A look at all lines that pass the filters.
 struct Scan<'a> {
-    transactions: &'a Path,
+    transactions: TableInput<'a>,
     filter: &'a Filter,
     observer: &'a dyn Observer,
 }
@@ -149,7 +148,7 @@ impl Scan<'_> {
             }
             Ok(picked)
         };
-        let reader = TableReader::open(self.transactions, &line_schema())?;
+        let reader = TableReader::open(self.transactions.clone(), &line_schema())?;
         let mut all = Vec::new();
         stream::process(reader, self.observer, look, |more: Vec<T>| {
             all.extend(more);

@@ -19,6 +19,7 @@ use crate::contract::{
 use crate::customers::Customers;
 use crate::moment::{DAY, Moment, day_after, text_of};
 use crate::numerals::counted;
+use crate::table::TableInput;
 use crate::{implementation, table};
 
 pub use params::RfmParams;
@@ -127,7 +128,7 @@ pub fn notes(collected: &Collected) -> Vec<Note> {
     nothing.into_iter().chain(returned).collect()
 }
 
-static INPUTS: [Input; 1] = [Input::new("orders", "preprocess.orders")];
+static INPUTS: [Input; 1] = [Input::new("orders", "preprocess.orders").taking_memory()];
 
 static OUTPUTS: [Output; 1] = [Output::table("customers", "customers.parquet")];
 
@@ -161,7 +162,7 @@ impl Stage for Rfm {
     }
 
     fn run(&self, ctx: &StageContext<'_>) -> Result<StageReport, StageError> {
-        let collected = collect(&ctx.input("orders")?.path, &ctx.directory, ctx.observer)?;
+        let collected = collect(TableInput::of(ctx, "orders")?, &ctx.directory, ctx.observer)?;
         let (customers, snapshot) = rfm(&collected, &ctx.params()?)?;
         let mut facts = collected.facts.clone();
         facts.insert("snapshot".to_owned(), text_of(snapshot));

@@ -75,7 +75,9 @@ impl Nearest {
     /// Overwrites this with the distances `before` after `centre` was added.
     fn become_closer<const D: usize>(&mut self, before: &[f64], columns: &Columns<D>, centre: &[f64; D]) {
         self.squares.clear();
+        self.squares.reserve(before.len());
         self.blocks.clear();
+        self.blocks.reserve(before.len().div_ceil(BLOCK));
         for (number, block) in before.chunks(BLOCK).enumerate() {
             let sum = self.extend_block(block, columns, centre, number * BLOCK);
             self.blocks.push(sum);

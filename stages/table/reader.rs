@@ -1,0 +1,141 @@
+//! Reads a table from its file, or from memory where whoever wrote it handed it on.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arrow_array::{ArrayRef, RecordBatch};
+use arrow_schema::{ArrowError, Schema, SchemaRef};
+use arrow_select::concat::concat_batches;
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::{
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
+};
+use parquet::file::metadata::KeyValue;
+use rayon::prelude::*;
+
+use super::memory::{TableInput, TableRows};
+use super::{CHUNK_ROWS, FACT_PREFIX, Facts, TableError, arrow_error, file_error, parquet_error};
+
+/// Reads a table in a stream on all threads, its columns in the order of the schema asked for, extra columns left out.
+pub struct TableReader {
+    path: PathBuf,
+    content: Content,
+    schema: SchemaRef,
+    facts: Facts,
+    rows: u64,
+}
+
+/// Where the next rows come from.
+enum Content {
+    /// A file, read by one reader for each column.
+    File(Vec<ParquetRecordBatchReader>),
+    /// Memory.
+    Memory(std::vec::IntoIter<Vec<ArrayRef>>),
+}
+
+impl TableReader {
+    /// Opens a table and checks that it has every column of `schema` with its type.
+    ///
+    /// # Errors
+    /// [`TableError`] where it cannot be read or a column differs.
+    pub fn open<'a>(table: impl Into<TableInput<'a>>, schema: &SchemaRef) -> Result<Self, TableError> {
+        let table = table.into();
+        match table.rows {
+            Some(rows) => Self::of_memory(table.path, rows, schema),
+            None => Self::of_file(table.path, schema),
+        }
+    }
+
+    fn of_memory(path: &Path, table: Arc<TableRows>, schema: &SchemaRef) -> Result<Self, TableError> {
+        let positions = positions(path, &table.schema, schema)?;
+        let content = Content::Memory(table.columns(&positions).into_iter());
+        let (facts, rows) = (table.facts.clone(), table.count());
+        // Where this was the last copy, every chunk is freed once it was read, and the other columns now.
+        drop(table);
+        Ok(Self { path: path.to_owned(), content, schema: Arc::clone(schema), facts, rows })
+    }
+
+    fn of_file(path: &Path, schema: &SchemaRef) -> Result<Self, TableError> {
+        let file = File::open(path).map_err(file_error("open", path))?;
+        let parquet = ArrowReaderMetadata::load(&file, ArrowReaderOptions::default()).map_err(parquet_error(path))?;
+        let metadata = parquet.metadata().file_metadata();
+        let facts = read_facts(metadata.key_value_metadata());
+        let rows = u64::try_from(metadata.num_rows()).unwrap_or_default();
+        let column = |position: usize| {
+            let file = File::open(path).map_err(file_error("open", path))?;
+            let mask = ProjectionMask::roots(parquet.parquet_schema(), [position]);
+            let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(file, parquet.clone());
+            builder.with_projection(mask).with_batch_size(CHUNK_ROWS).build().map_err(parquet_error(path))
+        };
+        let columns = positions(path, parquet.schema(), schema)?.into_iter().map(column);
+        let content = Content::File(columns.collect::<Result<_, TableError>>()?);
+        Ok(Self { path: path.to_owned(), content, schema: Arc::clone(schema), facts, rows })
+    }
+
+    /// Number of rows.
+    pub fn rows(&self) -> u64 {
+        self.rows
+    }
+
+    /// The facts that travel with it.
+    pub fn facts(&self) -> &Facts {
+        &self.facts
+    }
+
+    /// All rows in one batch.
+    ///
+    /// # Errors
+    /// [`TableError`] where a page is damaged.
+    pub fn read_all(mut self) -> Result<RecordBatch, TableError> {
+        let batches = self.by_ref().collect::<Result<Vec<_>, _>>()?;
+        concat_batches(&self.schema, &batches).map_err(arrow_error(&self.path))
+    }
+
+    /// The next rows of every column; none at the end.
+    fn next_columns(&mut self) -> Result<Vec<ArrayRef>, ArrowError> {
+        match &mut self.content {
+            Content::File(columns) => {
+                let next = columns.par_iter_mut().with_max_len(1).filter_map(Iterator::next);
+                next.map(|batch| batch.map(|batch| Arc::clone(batch.column(0)))).collect()
+            }
+            Content::Memory(chunks) => Ok(chunks.next().unwrap_or_default()),
+        }
+    }
+}
+
+impl Iterator for TableReader {
+    type Item = Result<RecordBatch, TableError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let batch = match self.next_columns() {
+            Ok(columns) if columns.is_empty() => return None,
+            Ok(columns) => RecordBatch::try_new(Arc::clone(&self.schema), columns),
+            Err(error) => Err(error),
+        };
+        Some(batch.map_err(arrow_error(&self.path)))
+    }
+}
+
+fn positions(path: &Path, found: &Schema, expected: &Schema) -> Result<Vec<usize>, TableError> {
+    let position = |field: &Arc<arrow_schema::Field>| {
+        let mismatch = |found: String| TableError::Schema {
+            path: path.to_owned(),
+            column: field.name().clone(),
+            expected: field.data_type().to_string(),
+            found,
+        };
+        let index = found.index_of(field.name()).map_err(|_| mismatch("nothing".to_owned()))?;
+        let data_type = found.field(index).data_type();
+        if data_type.equals_datatype(field.data_type()) { Ok(index) } else { Err(mismatch(data_type.to_string())) }
+    };
+    expected.fields().iter().map(position).collect()
+}
+
+fn read_facts(footer: Option<&Vec<KeyValue>>) -> Facts {
+    let fact = |entry: &KeyValue| {
+        let name = entry.key.strip_prefix(FACT_PREFIX)?;
+        Some((name.to_owned(), entry.value.clone()?))
+    };
+    footer.into_iter().flatten().filter_map(fact).collect()
+}
