@@ -75,11 +75,8 @@ pub fn customers_of_transactions(
     let folder = tempfile::tempdir_in(scratch).map_err(|error| StageError::disk("make a folder in", scratch, error))?;
     let path = |name: &str| folder.path().join(format!("{name}.parquet"));
     let (valid, quarantine, orders, orphans) = (path("valid"), path("quarantine"), path("orders"), path("orphans"));
-    let files = validate::Files {
-        transactions: transactions.into(),
-        valid: (&valid).into(),
-        quarantine: (&quarantine).into(),
-    };
+    let files =
+        validate::Files { transactions: transactions.into(), valid: (&valid).into(), quarantine: (&quarantine).into() };
     let sorted = validate::sort(files, &params.validate.clone().for_scoring(), folder.path(), observer)?;
     sorted.check()?;
     let files = preprocess::Files {

@@ -27,6 +27,7 @@ pub(super) fn close(session: &Session, mut results: Results) -> RunReport {
     let lock_differences = settle_lock(session, &results, is_complete, &mut failures);
     let outbox = seal(session, &results, &failures);
     shared::finish(session, &results);
+    remember(session, &results);
     tidy(session);
     let code = run_exit_code(session, &failures, &lock_differences);
     for difference in &lock_differences {
@@ -49,6 +50,34 @@ pub(super) fn hand_over(session: &Session, mut results: Results) -> Computed {
     shared::finish(session, &results);
     tidy(session);
     Computed { stages: finished_stages(session, &results), failures, is_interrupted: session.is_cancelled() }
+}
+
+/// Stages whose outputs the next run would take long to read all at once.
+const MANY: usize = 100;
+/// Bytes of an output that is read once more for it, at the most.
+const SMALL: u64 = 1 << 16;
+
+/// Remembers the digests of many small outputs that were too young for it when they were placed, so that the next run
+/// finds them known.
+fn remember(session: &Session, results: &Results) {
+    let is_new = |stage: &&PipelineStage| {
+        let outcome = results.get(&stage.name).map(|result| result.outcome);
+        matches!(outcome, Some(Outcome::Ran | Outcome::Restored))
+    };
+    let new: Vec<&PipelineStage> = session.pipeline.stages.iter().filter(is_new).collect();
+    if new.len() < MANY {
+        return;
+    }
+    let look = |stage: &&PipelineStage| {
+        for path in stage.outputs.values().map(|path| session.store.project().join(path)) {
+            if path.symlink_metadata().is_ok_and(|found| found.is_file() && found.len() <= SMALL) {
+                // What cannot be read now is told of by whoever needs it.
+                let _ = session.remembered.digest(&path);
+            }
+        }
+        Ok::<(), StageError>(())
+    };
+    let _ = files::side_by_side(&new, look);
 }
 
 /// Keeps what was remembered, and nothing temporary.

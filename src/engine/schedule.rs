@@ -133,10 +133,11 @@ impl<'a> Schedule<'a> {
             let (stage, inputs) = (&self.session.pipeline.stages[*position], self.progress.inputs(*position));
             Some((*position, update::settle_at_once(self.session, stage, &inputs)?))
         };
-        let threads = if positions.len() < MANY { None } else { self.session.threads().ok() };
-        match threads {
-            Some(threads) => threads.install(|| positions.par_iter().filter_map(settle).collect()),
-            None => positions.iter().filter_map(settle).collect(),
+        // Not on the threads that stages compute with, which are not there yet where nothing has to be computed.
+        if positions.len() < MANY {
+            positions.iter().filter_map(settle).collect()
+        } else {
+            positions.par_iter().filter_map(settle).collect()
         }
     }
 

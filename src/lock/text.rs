@@ -78,13 +78,22 @@ impl Lock {
 
     /// Its text.
     pub fn to_text(&self) -> String {
-        let facts = self.facts.iter().map(|(what, digest)| (what, format!("{what} {digest}\n")));
         let said = |digest: Option<Digest>| digest.map_or(NOTHING.to_owned(), |digest| digest.to_string());
-        let conflicts = self.conflicts.iter().map(|(what, Sides { ours, theirs })| {
-            (what, format!("{CONFLICT}{what} {} {}\n", said(*ours), said(*theirs)))
-        });
-        let lines: BTreeMap<&String, String> = facts.chain(conflicts).collect();
-        HEADER.to_owned() + &lines.into_values().collect::<String>()
+        let mut conflicts = self.conflicts.iter().peekable();
+        let mut text = HEADER.to_owned();
+        let mut tell = |text: &mut String, before: Option<&String>| {
+            while let Some((what, Sides { ours, theirs })) =
+                conflicts.next_if(|(what, _)| before.is_none_or(|before| *what < before))
+            {
+                *text += &format!("{CONFLICT}{what} {} {}\n", said(*ours), said(*theirs));
+            }
+        };
+        for (what, digest) in &self.facts {
+            tell(&mut text, Some(what));
+            text.extend([what, " ", digest.to_string().as_str(), "\n"]);
+        }
+        tell(&mut text, None);
+        text
     }
 }
 

@@ -75,7 +75,8 @@ impl Project {
     /// Whether `word` is the path of a file in the folder, and of none below `artifacts`, which is nobody's source.
     fn has_source(&self, word: &str) -> bool {
         // Most words are no paths, which is seen at their first part.
-        let first = word.trim_start_matches("./").split('/').next().unwrap_or_default();
+        let path = without_dots(word);
+        let first = path.find('/').map_or(path, |end| &path[..end]);
         let names = self.names.get_or_init(|| names(&self.folder));
         let may_be_there = first == "." || names.as_ref().is_none_or(|names| names.contains(OsStr::new(first)));
         may_be_there && self.is_source(Path::new(word))
@@ -87,6 +88,19 @@ impl Project {
         let is_inside = parts.all(|part| matches!(part, Component::Normal(_)));
         is_inside && !is_result && self.folder.join(path).is_file()
     }
+}
+
+/// A text as JSON, which every text has.
+fn json_text(text: &str) -> String {
+    serde_json::to_string(text).unwrap_or_default()
+}
+
+/// A path as it is without `./` in front of it.
+fn without_dots(mut path: &str) -> &str {
+    while let Some(rest) = path.strip_prefix("./") {
+        path = rest;
+    }
+    path
 }
 
 /// What is in a folder; none where that cannot be told, or is much.
@@ -142,10 +156,13 @@ impl Command {
         }
     }
 
-    fn to_value(&self) -> Value {
+    /// As JSON: a text, or a list of words.
+    fn to_json(&self) -> String {
         match self {
-            Self::Shell(text) => json!(text),
-            Self::Words(words) => json!(words),
+            Self::Shell(text) => json_text(text),
+            Self::Words(words) => {
+                format!("[{}]", words.iter().map(|word| json_text(word)).collect::<Vec<_>>().join(","))
+            }
         }
     }
 
@@ -162,19 +179,19 @@ impl Command {
     }
 
     /// What may name files: words outside of redirections.
-    fn candidates(&self) -> Vec<&str> {
+    fn candidates(&self) -> Box<dyn Iterator<Item = &str> + '_> {
         match self {
-            Self::Words(words) => words.iter().map(String::as_str).collect(),
+            Self::Words(words) => Box::new(words.iter().map(String::as_str)),
             Self::Shell(text) => {
                 let is_border =
                     |c: char| matches!(c, ';' | '|' | '&' | '(' | ')' | '"' | '\'' | '`' | '=') || c.is_whitespace();
                 let written = |word: &&str| !word.contains('>');
                 let mut is_target = false;
-                let words = text.split(is_border).filter(|word| !word.is_empty()).filter(|word| {
+                let words = text.split(is_border).filter(|word| !word.is_empty()).filter(move |word| {
                     let was_target = std::mem::replace(&mut is_target, word.ends_with('>'));
                     !was_target && written(word)
                 });
-                words.map(|word| word.trim_start_matches('<')).collect()
+                Box::new(words.map(|word| word.trim_start_matches('<')))
             }
         }
     }
@@ -182,8 +199,8 @@ impl Command {
     /// The first file of the project that the command names, which is its script and changes the result as its inputs
     /// do. What else it names may be written by it.
     pub fn script(&self, project: &Project) -> Option<String> {
-        let script = self.candidates().into_iter().find(|word| project.has_source(word));
-        script.map(|word| word.trim_start_matches("./").to_owned())
+        let script = self.candidates().find(|word| project.has_source(word));
+        script.map(|word| without_dots(word).to_owned())
     }
 }
 
@@ -218,10 +235,8 @@ impl Stage for Program {
     /// The command, the name it is told, what it is to write, and the digest of every declared variable.
     fn determinants(&self) -> Vec<Determinant> {
         let fact = |kind, name: &str, value: String| Determinant { kind, name: name.to_owned(), value };
-        let mut facts = vec![
-            fact("command", "line", self.command.to_value().to_string()),
-            fact("command", "stage", Value::from(self.name.as_str()).to_string()),
-        ];
+        let mut facts =
+            vec![fact("command", "line", self.command.to_json()), fact("command", "stage", json_text(&self.name))];
         for output in &self.outputs {
             let promise = self.promises.get(&*output.name).map(|promise| format!(" {}", promise.to_value()));
             let value = format!("{} {}{}", word(output.kind), output.path, promise.unwrap_or_default());

@@ -21,7 +21,7 @@ const DIGITS: usize = 64;
 
 /// The tree of `text` without its places, where `kept` holds it.
 pub(super) fn recall(kept: &Path, text: &str) -> Option<Node> {
-    if text.len() < LONG {
+    if !is_long(text) {
         return None;
     }
     // Asked first, because opening a named pipe would wait for its other end.
@@ -36,9 +36,14 @@ pub(super) fn recall(kept: &Path, text: &str) -> Option<Node> {
     serde_json::from_slice::<Unplaced>(tree).ok().map(Node::from)
 }
 
+/// Whether the tree of a text is kept at all.
+pub(super) fn is_long(text: &str) -> bool {
+    text.len() >= LONG
+}
+
 /// Keeps the tree of `text` in `kept`, where its folder is there. That it cannot be kept is nobody's concern.
 pub(super) fn keep(kept: &Path, text: &str, root: &Node) {
-    if text.len() >= LONG && kept.parent().is_some_and(Path::is_dir) {
+    if is_long(text) && kept.parent().is_some_and(Path::is_dir) {
         let _ = write(kept, text, root.to_json().to_string().as_bytes());
     }
 }

@@ -83,19 +83,31 @@ fn parse(
     overrides: &Overrides,
     kept: &Path,
 ) -> Result<Pipeline, Refused> {
-    let known = kept::recall(kept, text).and_then(|root| settle(&root, file, stages, overrides).ok());
+    let known = kept::recall(kept, text).and_then(|root| settle(root, file, stages, overrides).ok());
     if let Some(pipeline) = known {
         return Ok(pipeline);
     }
     // What is wrong is told with its place, which only the text knows.
     let root = Node::parse(text)?;
-    let pipeline = settle(&root, file, stages, overrides)?;
     kept::keep(kept, text, &root);
-    Ok(pipeline)
+    settle(root, file, stages, overrides)
+}
+
+/// Keeps what reading a long pipeline file brings in the file `kept`, where that is not there yet: the folder it belongs
+/// into may have been made after the pipeline was read.
+pub fn keep(file: &Path, kept: &Path) {
+    let mut text = String::new();
+    if kept.symlink_metadata().is_err()
+        && text::read(file, &mut text).is_ok()
+        && kept::is_long(&text)
+        && let Ok(root) = Node::parse(&text)
+    {
+        kept::keep(kept, &text, &root);
+    }
 }
 
 /// The checked pipeline of a tree, the content of `file`.
-fn settle(root: &Node, file: &Path, stages: &[&'static dyn Stage], overrides: &Overrides) -> Result<Pipeline, Refused> {
+fn settle(root: Node, file: &Path, stages: &[&'static dyn Stage], overrides: &Overrides) -> Result<Pipeline, Refused> {
     let mut raw = Raw::read(root)?;
     repeat::expand(&mut raw)?;
     overlay::apply(&mut raw, overrides)?;

@@ -173,6 +173,20 @@ struct Written(Node);
 /// A value as JSON gives it, written nowhere that is known.
 pub(super) struct Unplaced(Node);
 
+/// A form in which values are written.
+trait Form: Into<Node> {
+    /// Whether a key may be there twice, which is refused.
+    const MAY_REPEAT: bool;
+}
+
+impl Form for Written {
+    const MAY_REPEAT: bool = true;
+}
+
+impl Form for Unplaced {
+    const MAY_REPEAT: bool = false;
+}
+
 impl<'de> Deserialize<'de> for Written {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let spanned = Spanned::<WrittenContent>::deserialize(deserializer)?;
@@ -210,7 +224,7 @@ impl<'de> Deserialize<'de> for WrittenContent {
 /// Takes a value whose keys and parts come as `N`.
 struct ContentVisitor<N>(PhantomData<N>);
 
-impl<'de, N: Deserialize<'de> + Into<Node>> Visitor<'de> for ContentVisitor<N> {
+impl<'de, N: Deserialize<'de> + Form> Visitor<'de> for ContentVisitor<N> {
     type Value = Content;
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -238,6 +252,10 @@ impl<'de, N: Deserialize<'de> + Into<Node>> Visitor<'de> for ContentVisitor<N> {
         Ok(Content::Scalar(value.into()))
     }
 
+    fn visit_string<E>(self, value: String) -> Result<Content, E> {
+        Ok(Content::Scalar(value.into()))
+    }
+
     fn visit_unit<E>(self) -> Result<Content, E> {
         Ok(Content::Scalar(Value::Null))
     }
@@ -262,8 +280,8 @@ impl<'de, N: Deserialize<'de> + Into<Node>> Visitor<'de> for ContentVisitor<N> {
             let Content::Scalar(name) = key.content else {
                 return Err(A::Error::custom("a key must be a single word"));
             };
-            let name = name.as_str().map_or_else(|| name.to_string(), String::from);
-            if !seen.insert(name.clone()) {
+            let name = if let Value::String(name) = name { name } else { name.to_string() };
+            if N::MAY_REPEAT && !seen.insert(name.clone()) {
                 return Err(A::Error::custom(format!("key `{name}` is given twice")));
             }
             entries.push(Entry { key: name, key_place: key.place, value });

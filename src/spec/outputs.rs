@@ -4,6 +4,8 @@
 //! store does). Called by: `check`.
 
 use std::collections::{BTreeMap, HashMap};
+use std::ffi::OsStr;
+use std::fmt;
 use std::path::{Component, Path, PathBuf};
 
 use segpipe_stages::contract::{Output, SourceSelection};
@@ -84,47 +86,68 @@ fn stays_inside(directory: &Path, path: &Path) -> bool {
 
 /// Refuses outputs that are written twice, inside each other, or over a source.
 pub(super) fn check_apart(known: &[Known<'_>], stages: &[PipelineStage]) -> Result<(), Refused> {
+    let read: Vec<(PathBuf, User<'_>)> = stages
+        .iter()
+        .flat_map(|stage| sources(stage).map(|path| (path, User { stage: &stage.name, output: None })))
+        .collect();
     let mut taken = Taken::default();
-    for stage in stages {
-        for path in sources(stage) {
-            taken.insert(path, format!("read by stage `{}`", stage.name));
-        }
+    for (path, user) in &read {
+        taken.insert(path, *user);
     }
     for (stage, checked) in known.iter().zip(stages) {
         for (port, path) in &checked.outputs {
-            if let Some((other, how)) = taken.overlapping(path) {
+            if let Some((other, user)) = taken.overlapping(path) {
                 let path = other.display().to_string();
-                return Err(Refusal::Taken { path, how: how.to_owned() }.at(place(stage, port)));
+                return Err(Refusal::Taken { path, how: user.to_string() }.at(place(stage, port)));
             }
-            taken.insert(path.clone(), format!("written by `{}.{port}`", checked.name));
+            taken.insert(path, User { stage: &checked.name, output: Some(port) });
         }
     }
     Ok(())
 }
 
-/// Paths that are spoken for, by whom, and the folders that they are in.
-#[derive(Default)]
-struct Taken {
-    paths: HashMap<PathBuf, String>,
-    /// One of the paths in each folder.
-    folders: HashMap<PathBuf, PathBuf>,
+/// Who reads a path, or writes it as which output.
+#[derive(Clone, Copy)]
+struct User<'a> {
+    stage: &'a str,
+    output: Option<&'a str>,
 }
 
-impl Taken {
-    fn insert(&mut self, path: PathBuf, how: String) {
+impl fmt::Display for User<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.output {
+            Some(output) => write!(formatter, "written by `{}.{output}`", self.stage),
+            None => write!(formatter, "read by stage `{}`", self.stage),
+        }
+    }
+}
+
+/// Paths without detours that are spoken for, by whom, and the folders that they are in.
+#[derive(Default)]
+struct Taken<'a> {
+    paths: HashMap<&'a OsStr, User<'a>>,
+    /// One of the paths in each folder.
+    folders: HashMap<&'a OsStr, &'a Path>,
+}
+
+impl<'a> Taken<'a> {
+    fn insert(&mut self, path: &'a Path, user: User<'a>) {
         for folder in path.ancestors().skip(1) {
-            if self.folders.contains_key(folder) {
+            if self.folders.contains_key(folder.as_os_str()) {
                 break;
             }
-            self.folders.insert(folder.to_owned(), path.clone());
+            self.folders.insert(folder.as_os_str(), path);
         }
-        self.paths.insert(path, how);
+        self.paths.insert(path.as_os_str(), user);
     }
 
     /// The path that is `path`, above it or below it.
-    fn overlapping(&self, path: &Path) -> Option<(&Path, &str)> {
-        let taken = |path: &Path| self.paths.get_key_value(path).map(|(path, how)| (path.as_path(), how.as_str()));
-        path.ancestors().find_map(taken).or_else(|| taken(self.folders.get(path)?))
+    fn overlapping<'p>(&self, path: &'p Path) -> Option<(&'p Path, User<'a>)>
+    where
+        'a: 'p,
+    {
+        let taken = |path: &'p Path| self.paths.get(path.as_os_str()).map(|user| (path, *user));
+        path.ancestors().find_map(taken).or_else(|| taken(self.folders.get(path.as_os_str()).copied()?))
     }
 }
 

@@ -69,19 +69,22 @@ pub(super) struct RawStage {
 
 impl Raw {
     /// The parts of a pipeline file.
-    pub(super) fn read(root: &Node) -> Result<Self, Refused> {
+    pub(super) fn read(root: Node) -> Result<Self, Refused> {
         if root.is_null() {
             return Err(Refusal::Empty.into());
         }
-        let entries = mapping(root, "the pipeline")?;
-        known_keys(entries, &TOP, "a pipeline")?;
-        let part = |key| find(entries, key).map(|entry| &entry.value);
+        let place = root.place;
+        let mut entries = into_mapping(root, "the pipeline")?;
+        known_keys(&entries, &TOP, "a pipeline")?;
+        let (stages, stages_place) = match take(&mut entries, "stages") {
+            Some(entry) => (into_mapping(entry.value, "`stages`")?, entry.key_place),
+            None => (Vec::new(), place),
+        };
+        let part = |key| find(&entries, key).map(|entry| &entry.value);
         let vars = part("vars").map_or(Ok(&[][..]), |node| mapping(node, "`vars`"))?;
         let profiles = part("profiles").map_or(Ok(&[][..]), |node| mapping(node, "`profiles`"))?;
-        let stages = part("stages").map_or(Ok(&[][..]), |node| mapping(node, "`stages`"))?;
         if stages.is_empty() {
-            let place = find(entries, "stages").map_or(root.place, |entry| entry.key_place);
-            return Err(Refusal::NoStages.at(place));
+            return Err(Refusal::NoStages.at(stages_place));
         }
         Ok(Self {
             name: part("name").filter(|node| !node.is_null()).cloned(),
@@ -89,7 +92,7 @@ impl Raw {
             cache: part("cache").filter(|node| !node.is_null()).cloned(),
             resources: part("resources").filter(|node| !node.is_null()).cloned(),
             profiles: profiles.iter().map(Profile::read).collect::<Result<_, _>>()?,
-            stages: each(stages.iter().collect(), RawStage::read)?,
+            stages: each(stages, RawStage::read)?,
         })
     }
 
@@ -117,41 +120,42 @@ impl Profile {
 }
 
 impl RawStage {
-    fn read(entry: &Entry) -> Result<Self, Refused> {
-        named(entry, "a stage")?;
-        let stage = &entry.key;
-        let what = format!("stage `{stage}`");
-        let entries = mapping(&entry.value, &what)?;
-        let own = find(entries, "run").is_some();
-        if let Some(uses) = find(entries, "uses").filter(|_| own) {
-            return Err(Refusal::Both { stage: stage.clone() }.at(uses.key_place));
+    fn read(entry: Entry) -> Result<Self, Refused> {
+        named(&entry, "a stage")?;
+        let (name, place) = (entry.key, entry.key_place);
+        let what = format!("stage `{name}`");
+        let mut entries = into_mapping(entry.value, &what)?;
+        let own = find(&entries, "run").is_some();
+        if let Some(uses) = find(&entries, "uses").filter(|_| own) {
+            return Err(Refusal::Both { stage: name }.at(uses.key_place));
         }
-        known_keys(entries, if own { &own::KEYS } else { &STAGE }, &what)?;
-        let part = |key: &str| match find(entries, key) {
-            Some(entry) => mapping(&entry.value, &format!("`{key}` of stage `{stage}`")).map(<[Entry]>::to_vec),
+        known_keys(&entries, if own { &own::KEYS } else { &STAGE }, &what)?;
+        let part = |entries: &mut Vec<Entry>, key: &str| match take(entries, key) {
+            Some(entry) => into_mapping(entry.value, &format!("`{key}` of stage `{name}`")),
             None => Ok(Vec::new()),
         };
-        let params = part("params")?;
-        let node = |key: &str| find(entries, key).map(|entry| entry.value.clone()).filter(|node| !node.is_null());
+        let params = part(&mut entries, "params")?;
         // What stands beside `run` has short forms, which are read when variables are known.
-        let ports = |key: &str| if own { Ok(Vec::new()) } else { part(key) };
+        let mut ports = |key: &str| if own { Ok(Vec::new()) } else { part(&mut entries, key) };
+        let (inputs, outputs) = (ports("inputs")?, ports("outputs")?);
+        let node = |key: &str| find(&entries, key).map(|entry| entry.value.clone()).filter(|node| !node.is_null());
         Ok(Self {
-            name: stage.clone(),
-            place: entry.key_place,
+            place,
             template: None,
             item: None,
             foreach: node("foreach"),
             matrix: node("matrix"),
-            uses: find(entries, "uses").map(|entry| entry.value.clone()),
-            own: own.then(|| entries.iter().filter(|entry| entry.key != "params").cloned().collect()),
+            uses: find(&entries, "uses").map(|entry| entry.value.clone()),
             program: None,
             declared_params: params.iter().map(|entry| entry.key.clone()).collect(),
-            terms: Terms { is_frozen: frozen(entries, &what)?, ..Terms::default() },
+            terms: Terms { is_frozen: frozen(&entries, &what)?, ..Terms::default() },
             resources: node("resources"),
-            inputs: ports("inputs")?,
+            inputs,
             params,
-            outputs: ports("outputs")?,
-            tags: find(entries, "tags").map_or(Ok(BTreeSet::new()), |entry| tags(&entry.value, &what))?,
+            outputs,
+            tags: find(&entries, "tags").map_or(Ok(BTreeSet::new()), |entry| tags(&entry.value, &what))?,
+            own: own.then_some(entries),
+            name,
         })
     }
 }
@@ -183,6 +187,21 @@ fn tags(node: &Node, what: &str) -> Result<BTreeSet<String>, Refused> {
         }
     };
     nodes.iter().map(tag).collect()
+}
+
+/// Takes the entry called `key` out of some.
+fn take(entries: &mut Vec<Entry>, key: &str) -> Option<Entry> {
+    let position = entries.iter().position(|entry| entry.key == key)?;
+    Some(entries.remove(position))
+}
+
+/// The entries of a node that must be a mapping, and belong to nobody else.
+fn into_mapping(node: Node, what: &str) -> Result<Vec<Entry>, Refused> {
+    match node.content {
+        Content::Mapping(entries) => Ok(entries),
+        Content::Scalar(Value::Null) => Ok(Vec::new()),
+        _ => Err(Refusal::shape(what, "a mapping", node.kind()).at(node.place)),
+    }
 }
 
 /// The entries of a node that must be a mapping.

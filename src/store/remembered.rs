@@ -9,14 +9,13 @@
 //! again within the same tick and look unchanged.
 
 use std::collections::HashMap;
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, Metadata};
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-
-use serde::{Deserialize, Serialize};
 
 use super::records::{read_sealed, sealed};
 use crate::digest::Digest;
@@ -71,26 +70,25 @@ impl Witness {
     }
 }
 
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
-#[serde(from = "Row", into = "Row")]
+#[derive(Debug, Clone, Copy)]
 struct Entry {
     witness: Witness,
     digest: Digest,
 }
 
-/// An entry without names, which would be most of the file: device, inode, size, modified, changed, digest.
-type Row = (u64, u64, u64, (i64, i64), (i64, i64), Digest);
+/// An entry as it is written, without names, which would be most of the file: path, device, inode, size, modified,
+/// changed, digest.
+type Row<P> = (P, u64, u64, u64, (i64, i64), (i64, i64), Digest);
 
-impl From<Row> for Entry {
-    fn from((device, inode, size, modified, changed, digest): Row) -> Self {
-        Self { witness: Witness { device, inode, size, modified, changed }, digest }
+impl Entry {
+    fn from_row((path, device, inode, size, modified, changed, digest): Row<String>) -> (OsString, Self) {
+        (path.into(), Self { witness: Witness { device, inode, size, modified, changed }, digest })
     }
-}
 
-impl From<Entry> for Row {
-    fn from(Entry { witness, digest }: Entry) -> Self {
-        let Witness { device, inode, size, modified, changed } = witness;
-        (device, inode, size, modified, changed, digest)
+    /// None where the path is no text, so that it cannot be written.
+    fn to_row<'a>((path, entry): (&'a OsString, &Self)) -> Option<Row<&'a str>> {
+        let Witness { device, inode, size, modified, changed } = entry.witness;
+        Some((path.to_str()?, device, inode, size, modified, changed, entry.digest))
     }
 }
 
@@ -104,7 +102,8 @@ pub struct Remembered {
 
 #[derive(Debug, Default)]
 struct Entries {
-    by_path: HashMap<PathBuf, Entry>,
+    /// Paths are compared as they are written, which is always in the same way.
+    by_path: HashMap<OsString, Entry>,
     is_changed: bool,
 }
 
@@ -112,8 +111,8 @@ impl Remembered {
     /// Reads what earlier runs remembered, if it is readable.
     pub fn load(project: &Path, file: PathBuf) -> Self {
         // Sealed, because a digest that rotted would be taken for that of a file which is as it was.
-        let read = read_sealed(&file).ok().flatten();
-        let entries = Entries { by_path: read.unwrap_or_default(), is_changed: false };
+        let rows: Vec<Row<String>> = read_sealed(&file).ok().flatten().unwrap_or_default();
+        let entries = Entries { by_path: rows.into_iter().map(Entry::from_row).collect(), is_changed: false };
         Self { project: project.to_owned(), file, entries: Mutex::new(entries) }
     }
 
@@ -135,14 +134,13 @@ impl Remembered {
 
     /// Whether the digest of a file is known without reading it.
     pub fn knows(&self, path: &Path) -> bool {
-        let key = path.strip_prefix(&self.project).unwrap_or(path);
-        let known = self.lock().by_path.get(key).map(|entry| entry.witness);
+        let known = self.entry(path).map(|entry| entry.witness);
         known.is_some() && Witness::of(path).ok() == known
     }
 
     /// The digest of a file, and of no link, where it is known without reading it.
     pub fn known_digest(&self, path: &Path) -> Option<Digest> {
-        let entry = self.lock().by_path.get(path.strip_prefix(&self.project).unwrap_or(path)).copied()?;
+        let entry = self.entry(path)?;
         let metadata = fs::symlink_metadata(path).ok().filter(Metadata::is_file)?;
         (entry.witness == Witness::from_metadata(&metadata)).then_some(entry.digest)
     }
@@ -156,12 +154,19 @@ impl Remembered {
     }
 
     fn digest_as(&self, path: &Path, witness: Witness) -> io::Result<(Digest, Witness)> {
-        let key = path.strip_prefix(&self.project).unwrap_or(path);
-        let known = self.lock().by_path.get(key).copied();
-        match known {
+        match self.entry(path) {
             Some(entry) if entry.witness == witness => Ok((entry.digest, witness)),
-            _ => self.hash(path, key),
+            _ => self.hash(path),
         }
+    }
+
+    fn entry(&self, path: &Path) -> Option<Entry> {
+        self.lock().by_path.get(self.key(path)).copied()
+    }
+
+    /// What a file is remembered by: its path in the project, where it is there.
+    fn key<'p>(&self, path: &'p Path) -> &'p OsStr {
+        path.strip_prefix(&self.project).unwrap_or(path).as_os_str()
     }
 
     /// The digest of a file whose content is certain to be that of the returned witness: waits until a file that was
@@ -177,7 +182,7 @@ impl Remembered {
         self.digest_with_witness(path)
     }
 
-    fn hash(&self, path: &Path, key: &Path) -> io::Result<(Digest, Witness)> {
+    fn hash(&self, path: &Path) -> io::Result<(Digest, Witness)> {
         loop {
             let file = File::open(path)?;
             let before = Witness::from_metadata(&file.metadata()?);
@@ -188,13 +193,13 @@ impl Remembered {
                 continue;
             }
             if is_old_enough {
-                self.remember(key, Entry { witness: after, digest });
+                self.remember(self.key(path), Entry { witness: after, digest });
             }
             return Ok((digest, after));
         }
     }
 
-    fn remember(&self, key: &Path, entry: Entry) {
+    fn remember(&self, key: &OsStr, entry: Entry) {
         let mut entries = self.lock();
         entries.by_path.insert(key.to_owned(), entry);
         entries.is_changed = true;
@@ -208,7 +213,8 @@ impl Remembered {
         }
         let project = &self.project;
         entries.by_path.retain(|path, _| project.join(path).exists());
-        if let Ok(body) = serde_json::to_string(&entries.by_path) {
+        let rows: Vec<Row<&str>> = entries.by_path.iter().filter_map(Entry::to_row).collect();
+        if let Ok(body) = serde_json::to_string(&rows) {
             let saved = fs::write(temporary, sealed(&body)).and_then(|()| fs::rename(temporary, &self.file));
             entries.is_changed = saved.is_err();
         }

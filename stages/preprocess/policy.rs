@@ -3,7 +3,6 @@
 //! For: the fate of a line that has passed the filters. Not for: filters ([`super::filter`]) or pairing
 //! ([`super::matching`]). Called by: `preprocess`.
 
-
 use crate::contract::{Observer, StageError};
 use crate::key::{Key, KeySet, of_text};
 use crate::lines::{Lines, line_schema};

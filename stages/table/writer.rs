@@ -210,7 +210,8 @@ mod tests {
         let batch = sample(ROW_GROUP_ROWS as i64 + 70_000);
         write(&ours, &batch, &facts()).unwrap();
         let file = File::create(&plain).unwrap();
-        let mut writer = ArrowWriter::try_new(file, batch.schema(), Some(properties(&batch.schema(), &facts()))).unwrap();
+        let mut writer =
+            ArrowWriter::try_new(file, batch.schema(), Some(properties(&batch.schema(), &facts()))).unwrap();
         for start in (0..batch.num_rows()).step_by(CHUNK_ROWS) {
             writer.write(&batch.slice(start, CHUNK_ROWS.min(batch.num_rows() - start))).unwrap();
         }

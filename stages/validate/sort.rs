@@ -102,8 +102,7 @@ pub fn sort(
     let Outputs { valid, quarantine, mut tally, reasons, customers, repeated } = outputs;
     let is_counted = sorter.duplicates.is_none();
     let count = || is_counted.then(|| count_rows(amounts, &repeated.find()?, observer)).transpose();
-    let ((valid, quarantine), counted) =
-        rayon::join(|| rayon::join(|| valid.finish(), || quarantine.finish()), count);
+    let ((valid, quarantine), counted) = rayon::join(|| rayon::join(|| valid.finish(), || quarantine.finish()), count);
     valid.and(quarantine)?;
     if let Some(counted) = counted? {
         tally.rules[EXACT_DUPLICATE] = counted;
