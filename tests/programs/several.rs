@@ -57,6 +57,21 @@ fn of_many_stages_that_are_ready_together_only_those_run_that_something_changed_
     assert_eq!(project.read("artifacts/greet@n9/text.txt"), "hello other\n");
 }
 
+#[test]
+fn after_the_first_run_of_a_long_pipeline_the_next_one_finds_its_tree_and_its_outputs_known() {
+    let stage = |number: u32| {
+        let run = format!("run: echo {number} > \"$SEGPIPE_OUTPUT_TEXT\" # {}", "-".repeat(80));
+        format!("  s{number}:\n    {run}\n    outputs: [text.txt]\n")
+    };
+    let project = Project::new(&(0..150).map(stage).collect::<String>());
+    project.run_well();
+    assert!(project.path("artifacts/.segpipe/pipeline").is_file());
+    let remembered = project.read("artifacts/.segpipe/remembered.json").matches("text.txt").count();
+    // All but those that were placed a moment before the end.
+    assert!(remembered > 75, "{remembered}");
+    assert!(!project.run_well().contains("ran"));
+}
+
 /// Programs that fail where another one of them runs at the same time.
 fn alone(name: &str, resources: &str) -> String {
     format!("  {name}:\n    run: mkdir busy; sleep 0.3; rmdir busy\n    resources: {resources}\n    outputs: []\n")
