@@ -5,13 +5,12 @@
 //! Not for: scheduling, caching, digests of files, terminals, networks. Those belong to the caller.
 //! Called by: every stage, and the orchestrator, which takes stages as a list and knows none by name.
 
-use std::any::Any;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Mutex;
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -87,26 +86,17 @@ pub struct Input {
     pub name: Cow<'static, str>,
     /// The output it is connected to unless pipeline.yaml says otherwise, as `stage.output`; none where it must say.
     pub default: Option<Cow<'static, str>>,
-    /// Whether the stage takes it from [`StageContext::take_handed`], where it is there, and needs no file then.
-    pub takes_memory: bool,
 }
 
 impl Input {
     /// A port that is connected to the output `default` unless pipeline.yaml says otherwise.
     pub const fn new(name: &'static str, default: &'static str) -> Self {
-        Self { name: Cow::Borrowed(name), default: Some(Cow::Borrowed(default)), takes_memory: false }
+        Self { name: Cow::Borrowed(name), default: Some(Cow::Borrowed(default)) }
     }
 
     /// A port that takes any output, and that pipeline.yaml must connect.
     pub fn open(name: String) -> Self {
-        Self { name: Cow::Owned(name), default: None, takes_memory: false }
-    }
-
-    /// The same port, of a stage that need not read the file where whoever wrote it handed it on in memory.
-    #[must_use]
-    pub const fn taking_memory(mut self) -> Self {
-        self.takes_memory = true;
-        self
+        Self { name: Cow::Owned(name), default: None }
     }
 }
 
@@ -430,10 +420,6 @@ pub struct InputFile {
     pub digest: String,
 }
 
-/// What a stage still has in memory of an output that it wrote: the same content as the file's, for stages of the same
-/// run that would read it. Their results do not depend on whether they get it.
-pub type InMemory = Arc<dyn Any + Send + Sync>;
-
 /// Everything a stage has while it runs.
 pub struct StageContext<'a> {
     /// The checked params.
@@ -453,8 +439,6 @@ pub struct StageContext<'a> {
     /// Who remembers parts of the stage's work for its later runs; [`Forgetful`] unless set.
     pub keeper: &'a dyn Keeper,
     rows: Mutex<BTreeMap<String, u64>>,
-    handed: Mutex<BTreeMap<String, InMemory>>,
-    handed_on: Mutex<BTreeMap<String, InMemory>>,
 }
 
 impl<'a> StageContext<'a> {
@@ -468,9 +452,9 @@ impl<'a> StageContext<'a> {
         observer: &'a dyn Observer,
     ) -> Self {
         let outputs = stage.outputs();
-        let (names, keeper) = (BTreeMap::new(), &Forgetful);
-        let (rows, handed, handed_on) = (Mutex::default(), Mutex::default(), Mutex::default());
-        Self { params, inputs, names, sources, directory, outputs, observer, keeper, rows, handed, handed_on }
+        let names = BTreeMap::new();
+        let (keeper, rows) = (&Forgetful, Mutex::default());
+        Self { params, inputs, names, sources, directory, outputs, observer, keeper, rows }
     }
 
     /// The params as the stage's own type.
@@ -503,33 +487,13 @@ impl<'a> StageContext<'a> {
     /// [`Fault::Bug`] where the output is not declared.
     pub fn set_rows(&self, name: &str, rows: u64) -> Result<(), StageError> {
         let port = self.port(name)?;
-        lock(&self.rows).insert(port.name.to_string(), rows);
+        self.rows.lock().unwrap_or_else(std::sync::PoisonError::into_inner).insert(port.name.to_string(), rows);
         Ok(())
     }
 
     /// The rows noted so far, by output.
     pub fn rows(&self) -> BTreeMap<String, u64> {
-        lock(&self.rows).clone()
-    }
-
-    /// Hands the stage what is in memory of the inputs, by port name; only of those that take it.
-    pub fn hand(&self, contents: BTreeMap<String, InMemory>) {
-        lock(&self.handed).extend(contents);
-    }
-
-    /// What is in memory of input `name`, if it was handed; the stage has it to itself then, to use up if it likes.
-    pub fn take_handed(&self, name: &str) -> Option<InMemory> {
-        lock(&self.handed).remove(name)
-    }
-
-    /// Hands on what output `name` holds, whose file is complete, to whoever reads it in this run.
-    pub fn hand_on(&self, name: &str, content: InMemory) {
-        lock(&self.handed_on).insert(name.to_owned(), content);
-    }
-
-    /// What was handed on, by output.
-    pub fn take_handed_on(&self) -> BTreeMap<String, InMemory> {
-        std::mem::take(&mut lock(&self.handed_on))
+        self.rows.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
     }
 
     /// What an earlier run kept as `part`, where its inputs, its implementation and the part's facts were the same.
@@ -567,10 +531,6 @@ impl<'a> StageContext<'a> {
         let found = self.outputs.iter().find(|output| output.name == name);
         found.ok_or_else(|| StageError::bug(format!("no output `{name}` was declared")))
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A part of a stage's work that does not depend on all of its params, so that several of its results share it.

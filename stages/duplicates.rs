@@ -15,7 +15,7 @@ use crate::lines::{Lines, text};
 use crate::schema;
 use crate::spill::{Entry, Spill, SpillError};
 use crate::stream;
-use crate::table::{TableInput, TableReader, column};
+use crate::table::{TableReader, column};
 
 /// Some rows of a table, by position: one bit a row.
 #[derive(Debug, Clone, Default)]
@@ -90,12 +90,12 @@ impl Duplicates {
     }
 }
 
-/// The rows of a table of transactions that repeat an earlier one.
+/// The rows of the table of transactions at `path` that repeat an earlier one.
 ///
 /// # Errors
 /// Where the table cannot be read or the disk refuses; after an interruption.
-pub fn of_table(table: TableInput<'_>, scratch: &Path, observer: &dyn Observer) -> Result<RowSet, StageError> {
-    let reader = TableReader::open(table, &schema::transactions())?;
+pub fn of_table(path: &Path, scratch: &Path, observer: &dyn Observer) -> Result<RowSet, StageError> {
+    let reader = TableReader::open(path, &schema::transactions())?;
     let mut duplicates = Duplicates::new(scratch);
     let take = |keys: Vec<Key>| Ok(duplicates.extend(&keys)?);
     stream::process(reader, observer, |piece| Ok(row_keys(&piece.batch)), take)?;
@@ -147,7 +147,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("transactions.parquet");
         table::write(&path, &transactions(lines), &Facts::new()).unwrap();
-        let rows = of_table((&path).into(), folder.path(), &Silent).unwrap();
+        let rows = of_table(&path, folder.path(), &Silent).unwrap();
         let found: Vec<u64> = (0..lines.len() as u64).filter(|row| rows.contains(*row)).collect();
         assert_eq!((rows.len(), rows.is_empty()), (found.len() as u64, found.is_empty()));
         found

@@ -13,13 +13,10 @@ use arrow_array::{
 use arrow_schema::{DataType, Field};
 use serde_json::Value;
 
-use crate::contract::{
-    CheckedParams, InMemory, Input, InputFile, Note, Observer, Silent, Stage, StageContext, StageError, StageReport,
-};
+use crate::contract::{InputFile, Note, Observer, Stage, StageContext, StageError, StageReport};
 use crate::moment::Moment;
 use crate::schema;
-use crate::table::{self, Facts, TableOutput, TableWriter};
-use crate::validate::Validate;
+use crate::table::{self, Facts};
 
 /// One transaction line. The default is a purchase of six for 2.55 each by customer 12346 on 2011-01-01.
 #[derive(Debug, Clone)]
@@ -162,26 +159,17 @@ pub(crate) struct Bench {
     pub(crate) folder: tempfile::TempDir,
     pub(crate) listener: Listener,
     inputs: BTreeMap<String, InputFile>,
-    /// What is in memory of them.
-    in_memory: BTreeMap<String, InMemory>,
 }
 
 impl Bench {
     pub(crate) fn new() -> Self {
-        let (folder, listener) = (tempfile::tempdir().unwrap(), Listener::default());
-        Self { folder, listener, inputs: BTreeMap::new(), in_memory: BTreeMap::new() }
+        Self { folder: tempfile::tempdir().unwrap(), listener: Listener::default(), inputs: BTreeMap::new() }
     }
 
     /// Writes a table and connects it to input port `name`.
     pub(crate) fn input(&mut self, name: &'static str, batch: &RecordBatch, facts: &Facts) {
         let path = self.folder.path().join(format!("input-{name}.parquet"));
-        let params = CheckedParams::default();
-        let ctx = StageContext::new(&Validate, &params, BTreeMap::new(), Vec::new(), PathBuf::new(), &Silent);
-        let to = TableOutput::handed_on(&ctx, name, &path);
-        let mut writer = TableWriter::create(to, &batch.schema(), facts).unwrap();
-        writer.write(batch).unwrap();
-        writer.finish().unwrap();
-        self.in_memory.extend(ctx.take_handed_on());
+        table::write(&path, batch, facts).unwrap();
         self.connect(name, path);
     }
 
@@ -195,7 +183,7 @@ impl Bench {
         self.folder.path().join("outputs")
     }
 
-    /// Runs a stage with params as pipeline.yaml would give them; what it makes of tables in memory must be the same.
+    /// Runs a stage with params as pipeline.yaml would give them.
     pub(crate) fn run(&self, stage: &dyn Stage, params: &Value) -> Result<StageReport, StageError> {
         let checked = stage.check_params(params.as_object().unwrap()).unwrap();
         std::fs::create_dir_all(self.outputs()).unwrap();
@@ -206,24 +194,7 @@ impl Bench {
         for output in stage.outputs() {
             assert!(ctx.rows().contains_key(&*output.name), "the rows of `{}` are noted", output.name);
         }
-        if stage.inputs().iter().any(|port| port.takes_memory) {
-            self.run_in_memory(stage, &checked);
-        }
         Ok(report)
-    }
-
-    fn run_in_memory(&self, stage: &dyn Stage, checked: &CheckedParams) {
-        let folder = tempfile::tempdir().unwrap();
-        let out = folder.path().to_owned();
-        let ctx = StageContext::new(stage, checked, self.inputs.clone(), Vec::new(), out, &Silent);
-        let taking = stage.inputs().iter().filter(|port| port.takes_memory);
-        let content = |port: &Input| Some((port.name.to_string(), self.in_memory.get(&*port.name)?.clone()));
-        ctx.hand(taking.filter_map(content).collect());
-        stage.run(&ctx).unwrap();
-        for output in stage.outputs() {
-            let bytes = |folder: &Path| std::fs::read(folder.join(&*output.path)).unwrap();
-            assert!(bytes(folder.path()) == bytes(&self.outputs()), "`{}` of memory is another", output.name);
-        }
     }
 }
 

@@ -75,19 +75,13 @@ pub fn customers_of_transactions(
     let folder = tempfile::tempdir_in(scratch).map_err(|error| StageError::disk("make a folder in", scratch, error))?;
     let path = |name: &str| folder.path().join(format!("{name}.parquet"));
     let (valid, quarantine, orders, orphans) = (path("valid"), path("quarantine"), path("orders"), path("orphans"));
-    let files =
-        validate::Files { transactions: transactions.into(), valid: (&valid).into(), quarantine: (&quarantine).into() };
+    let files = validate::Files { transactions, valid: &valid, quarantine: &quarantine };
     let sorted = validate::sort(files, &params.validate.clone().for_scoring(), folder.path(), observer)?;
     sorted.check()?;
-    let files = preprocess::Files {
-        transactions: (&valid).into(),
-        quarantine: (&quarantine).into(),
-        orders: (&orders).into(),
-        orphans: (&orphans).into(),
-    };
+    let files = preprocess::Files { transactions: &valid, quarantine: &quarantine, orders: &orders, orphans: &orphans };
     let cleaned = preprocess::clean(files, &params.preprocess, folder.path(), observer)?;
     cleaned.check()?;
-    let collected = rfm::collect((&orders).into(), folder.path(), observer)?;
+    let collected = rfm::collect(&orders, folder.path(), observer)?;
     let (customers, snapshot) = rfm::rfm(&collected, &params.rfm)?;
     let notes = [sorted.notes(), cleaned.notes(), rfm::notes(&collected)].concat();
     for note in notes {

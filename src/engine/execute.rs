@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use rayon::ThreadPool;
 use segpipe_stages::contract::{
-    Fault, InMemory, Input, InputFile, NoteLevel, Output, OutputKind, StageContext, StageError, StageReport,
+    Fault, InputFile, NoteLevel, Output, OutputKind, StageContext, StageError, StageReport,
 };
 
 use super::listener::Listener;
@@ -76,15 +76,6 @@ fn wait(session: &Session, delay: Duration) -> Result<(), StageError> {
     Err(StageError::cancelled())
 }
 
-/// What a stage has done.
-pub(super) struct Wrote {
-    pub(super) report: StageReport,
-    /// Rows of its tables, by output.
-    pub(super) rows: BTreeMap<String, u64>,
-    /// What it hands on in memory, by output.
-    in_memory: BTreeMap<String, InMemory>,
-}
-
 /// Everything that one run of a stage is given.
 pub(super) struct Attempt<'a> {
     pub(super) session: &'a Session,
@@ -109,17 +100,12 @@ impl Attempt<'_> {
         let Self { session, stage, document, .. } = *self;
         let began = Instant::now();
         let listener = Listener::new(session, &stage.name);
-        let Wrote { report, rows, in_memory } = self.compute(directory, &listener, None)?;
+        let (report, rows) = self.compute(directory, &listener, None)?;
         files::pass("stage.computed", directory)?;
         if has_changed_sources(session, stage, self.sources)? {
             return Ok(None);
         }
         let outputs = keep_outputs(session, stage, directory, &rows)?;
-        for (output, content) in in_memory {
-            if let Some(recorded) = outputs.get(&output) {
-                session.handovers.offer(&session.pipeline, (&stage.name, &output), recorded.digest, content);
-            }
-        }
         (self.announce)(&outputs);
         let record = Record {
             fingerprint: document.fingerprint(),
@@ -139,17 +125,14 @@ impl Attempt<'_> {
         directory: &Path,
         listener: &Listener<'_>,
         pool: Option<&ThreadPool>,
-    ) -> Result<Wrote, StageError> {
+    ) -> Result<(StageReport, BTreeMap<String, u64>), StageError> {
         let Self { session, stage, sources, .. } = *self;
-        // Who brings a pool of their own wants all of the work done on it.
-        let handed = if pool.is_none() { self.handed() } else { BTreeMap::new() };
-        let inputs = readable_inputs(session, stage, self.inputs, &handed)?;
+        let inputs = readable_inputs(session, stage, self.inputs)?;
         let sources = sources.sources.clone();
         let mut ctx = StageContext::new(&*stage.stage, &stage.params, inputs, sources, directory.to_owned(), listener);
         ctx.names = names(session, stage);
-        ctx.hand(handed);
         let parts = Parts { session, stage, inputs: self.inputs };
-        // Sources may change while they are read.
+        // Sources may change while they are read; and who brings a pool of their own wants all of the work done on it.
         if ctx.sources.is_empty() && pool.is_none() {
             ctx.keeper = &parts;
         }
@@ -159,17 +142,7 @@ impl Attempt<'_> {
             stage.stage.run(&ctx)
         };
         let report = done.map_err(|error| self.explain(error, &ctx.inputs, listener))?;
-        Ok(Wrote { report, rows: ctx.rows(), in_memory: ctx.take_handed_on() })
-    }
-
-    /// What is in memory of the inputs, by port.
-    fn handed(&self) -> BTreeMap<String, InMemory> {
-        let ports = self.stage.stage.inputs().iter().filter(|port| port.takes_memory);
-        let handed = |port: &Input| {
-            let content = self.session.handovers.take(*self.inputs.get(&*port.name)?)?;
-            Some((port.name.to_string(), content))
-        };
-        ports.filter_map(handed).collect()
+        Ok((report, ctx.rows()))
     }
 
     /// The error with inputs called as people know them, and where the rest of what a program said can be read.
@@ -218,13 +191,11 @@ fn names(session: &Session, stage: &PipelineStage) -> BTreeMap<String, String> {
     stage.inputs.iter().filter_map(name).collect()
 }
 
-/// Where the stage can read each input: the store's own copies, which nobody edits. Those of what it is handed in memory
-/// are not looked at.
+/// Where the stage can read each input: the store's own copies, which nobody edits.
 fn readable_inputs(
     session: &Session,
     stage: &PipelineStage,
     inputs: &BTreeMap<String, Digest>,
-    handed: &BTreeMap<String, InMemory>,
 ) -> Result<BTreeMap<String, InputFile>, StageError> {
     let mut readable = BTreeMap::new();
     for (port, digest) in inputs {
@@ -234,9 +205,7 @@ fn readable_inputs(
         let (Some(from), Some(output)) = (from, output) else {
             return Err(StageError::bug(format!("input `{port}` is connected to nothing")));
         };
-        if !handed.contains_key(port) {
-            heal(session, *digest, from, output)?;
-        }
+        heal(session, *digest, from, output)?;
         let path = session.store.readable_path(*digest, output.kind)?;
         readable.insert(port.clone(), InputFile { path, digest: digest.to_string() });
     }

@@ -12,7 +12,6 @@ mod budget;
 mod closing;
 pub mod difference;
 mod execute;
-mod handovers;
 mod listener;
 mod parts;
 mod progress;

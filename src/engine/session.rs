@@ -12,7 +12,6 @@ use jiff::Timestamp;
 use rayon::ThreadPool;
 use segpipe_stages::contract::{Note, NoteLevel, StageError};
 
-use super::handovers::Handovers;
 use super::{EngineError, Ports, RunOptions, asked_for};
 use crate::event::Event;
 use crate::plan::judge::Judge;
@@ -39,7 +38,6 @@ pub(super) struct Session {
     pub(super) ports: Ports,
     pub(super) store: Store,
     pub(super) remembered: Remembered,
-    pub(super) handovers: Handovers,
     /// Names of the stages that are asked for; those among them that are frozen are not brought up to date.
     pub(super) selected: BTreeSet<String>,
     /// Whether stages that are left out, and read from, are not up to date.
@@ -77,7 +75,6 @@ impl Session {
             ports,
             store,
             remembered,
-            handovers: Handovers::default(),
             selected,
             has_stale_upstream,
             began,

@@ -5,9 +5,11 @@
 //! Every file is read with what its beginning suggests. Where all its cells say otherwise, the table is begun anew and
 //! everything is read a second time, by then with settled dialects.
 
+use std::path::Path;
+
 use crate::contract::{Note, NoteLevel, Observer, Source, SourceOrigin};
 use crate::schema;
-use crate::table::{Facts, TableOutput, TableWriter};
+use crate::table::{Facts, TableWriter};
 
 use super::dialect::{Dialect, Evidence};
 use super::error::LoadError;
@@ -17,15 +19,15 @@ use super::params::{DateRule, LoadParams};
 use super::rows::{Block, Counts};
 use super::summary::{LoadSummary, SourceSummary};
 
-/// Reads `sources`, in order, into the table `transactions` at `out`, and sums up what was read. What was detected, and
+/// Reads `sources`, in order, into the table `transactions` at `out` and sums up what was read. What was detected, and
 /// what would mislead a reader, is told to `observer`; progress is in bytes.
 ///
 /// # Errors
 /// [`LoadError`] where a file cannot be read, or its columns, dates or numbers cannot be settled.
-pub fn load_files<'a>(
+pub fn load_files(
     sources: &[Source],
     params: &LoadParams,
-    out: impl Into<TableOutput<'a>>,
+    out: &Path,
     observer: &dyn Observer,
 ) -> Result<LoadSummary, LoadError> {
     let open = |source: &Source| Opened::new(Headed::open(&source.path, params)?, params);
@@ -33,7 +35,6 @@ pub fn load_files<'a>(
     check_agreement(&files)?;
     let facts = facts(&files, sources);
     let suggested = files.iter().map(|file| file.suggest(params)).collect::<Result<Vec<_>, _>>()?;
-    let out = out.into();
     let mut pass = Pass { files: &files, params, out, facts: &facts, observer };
     let first = pass.run(&suggested)?;
     let settled: Vec<Dialect> = first.iter().map(|read| read.settled.clone()).collect();
@@ -83,7 +84,7 @@ pub(super) fn read_file(
 struct Pass<'a> {
     files: &'a [Opened],
     params: &'a LoadParams,
-    out: TableOutput<'a>,
+    out: &'a Path,
     facts: &'a Facts,
     observer: &'a dyn Observer,
 }

@@ -36,7 +36,6 @@ use crate::contract::{
     self, CheckedParams, Input, Output, ParamError, SourceRequest, Stage, StageContext, StageError, StageReport,
 };
 use crate::numerals::counted;
-use crate::table::TableOutput;
 use crate::{implementation, table};
 
 pub use columns::is_rfm_table;
@@ -89,9 +88,7 @@ impl Stage for Load {
 
     fn run(&self, ctx: &StageContext<'_>) -> Result<StageReport, StageError> {
         ctx.check_cancelled()?;
-        let transactions = ctx.output("transactions")?;
-        let out = TableOutput::handed_on(ctx, "transactions", &transactions);
-        let summary = load_files(&ctx.sources, &ctx.params()?, out, ctx.observer)?;
+        let summary = load_files(&ctx.sources, &ctx.params()?, &ctx.output("transactions")?, ctx.observer)?;
         ctx.set_rows("transactions", summary.rows())?;
         let sources = summary.to_batch().map_err(|error| StageError::bug(error.to_string()))?;
         table::write_output(ctx, "sources", &sources, &summary.facts)?;

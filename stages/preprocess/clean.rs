@@ -17,7 +17,7 @@ use crate::lines::{Lines, decimal, line_schema};
 use crate::moment;
 use crate::schema;
 use crate::stream::{self, Piece};
-use crate::table::{Facts, TableInput, TableOutput, TableReader, TableWriter, column};
+use crate::table::{Facts, TableReader, TableWriter, column};
 use crate::validate::rules;
 
 use super::PreprocessError;
@@ -28,16 +28,16 @@ use super::sighting::{Sightings, is_by_day};
 use super::waterfall::{Fall, Flow, Step, Waterfall};
 
 /// What is read and what is written.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub struct Files<'a> {
     /// The valid transactions.
-    pub transactions: TableInput<'a>,
+    pub transactions: &'a Path,
     /// The others, for the waterfall's first steps.
-    pub quarantine: TableInput<'a>,
+    pub quarantine: &'a Path,
     /// Where the lines that count go.
-    pub orders: TableOutput<'a>,
+    pub orders: &'a Path,
     /// Where returns without a purchase go.
-    pub orphans: TableOutput<'a>,
+    pub orphans: &'a Path,
 }
 
 /// What came of it.
@@ -66,13 +66,11 @@ pub fn clean(
     scratch: &Path,
     observer: &dyn Observer,
 ) -> Result<Cleaned, StageError> {
-    let Files { transactions, quarantine, orders, orphans } = files;
-    let all = transactions.clone();
-    let reader = TableReader::open(transactions, &line_schema())?;
+    let reader = TableReader::open(files.transactions, &line_schema())?;
     let mut facts = reader.facts().clone();
-    let cleaner = Cleaner::new(all, params, is_by_day(&facts), scratch, observer)?;
-    let mut outputs = Outputs::create(orders, orphans, &facts, scratch)?;
-    count_quarantine(quarantine, cleaner.is_by_day, &mut outputs.waterfall, observer)?;
+    let cleaner = Cleaner::new(files.transactions, params, is_by_day(&facts), scratch, observer)?;
+    let mut outputs = Outputs::create(files, &facts, scratch)?;
+    count_quarantine(files.quarantine, cleaner.is_by_day, &mut outputs.waterfall, observer)?;
     stream::process(reader, observer, |piece| Ok(cleaner.clean(&piece)?), |part| outputs.take(&part))?;
     let added = added_facts(params, outputs.period)?;
     facts.extend(added.clone());
@@ -110,14 +108,14 @@ struct Part {
 
 impl Cleaner {
     fn new(
-        transactions: TableInput<'_>,
+        transactions: &Path,
         params: &PreprocessParams,
         is_by_day: bool,
         scratch: &Path,
         observer: &dyn Observer,
     ) -> Result<Self, StageError> {
         let drops = params.duplicates == Repeats::Drop;
-        let duplicates = drops.then(|| duplicates::of_table(transactions.clone(), scratch, observer)).transpose()?;
+        let duplicates = drops.then(|| duplicates::of_table(transactions, scratch, observer)).transpose()?;
         let filter = Filter::new(params, duplicates);
         let policy = Policy::prepare(params.returns, transactions, &filter, observer)?;
         Ok(Self { filter, policy, is_by_day })
@@ -242,24 +240,19 @@ impl Rows {
 }
 
 /// Where cleaned pieces go, one after the other.
-struct Outputs<'a> {
-    orders: TableWriter<'a>,
-    orphans: TableWriter<'a>,
+struct Outputs {
+    orders: TableWriter,
+    orphans: TableWriter,
     waterfall: Waterfall,
     met: Met,
     period: Option<(i64, i64)>,
 }
 
-impl<'a> Outputs<'a> {
-    fn create(
-        orders: TableOutput<'a>,
-        orphans: TableOutput<'a>,
-        facts: &Facts,
-        scratch: &Path,
-    ) -> Result<Self, StageError> {
+impl Outputs {
+    fn create(files: Files<'_>, facts: &Facts, scratch: &Path) -> Result<Self, StageError> {
         Ok(Self {
-            orders: TableWriter::create(orders, &schema::orders(), facts)?,
-            orphans: TableWriter::create(orphans, &schema::orphans(), facts)?,
+            orders: TableWriter::create(files.orders, &schema::orders(), facts)?,
+            orphans: TableWriter::create(files.orphans, &schema::orphans(), facts)?,
             waterfall: Waterfall::new(scratch),
             met: Met::default(),
             period: None,
@@ -290,7 +283,7 @@ fn quarantine_schema() -> SchemaRef {
 
 /// Counts the rows that never came this far.
 fn count_quarantine(
-    quarantine: TableInput<'_>,
+    path: &Path,
     is_by_day: bool,
     waterfall: &mut Waterfall,
     observer: &dyn Observer,
@@ -308,6 +301,6 @@ fn count_quarantine(
         }
         Ok(flow)
     };
-    let reader = TableReader::open(quarantine, &quarantine_schema())?;
+    let reader = TableReader::open(path, &quarantine_schema())?;
     stream::process(reader, observer, look, |flow| Ok(waterfall.add(&flow)?))
 }

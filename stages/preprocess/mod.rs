@@ -23,7 +23,7 @@ use crate::contract::{
 use crate::implementation;
 use crate::numerals::{count, counted, money};
 use crate::spill::SpillError;
-use crate::table::{self, TableInput, TableOutput};
+use crate::table;
 
 pub use clean::{Cleaned, Files, clean};
 pub use params::{PreprocessParams, Repeats, Returns};
@@ -102,9 +102,9 @@ impl StageFault for PreprocessError {
 }
 
 static INPUTS: [Input; 2] = [
-    Input::new("transactions", "validate.valid").taking_memory(),
+    Input::new("transactions", "validate.valid"),
     // For the waterfall's steps from what was read to what is valid.
-    Input::new("quarantine", "validate.quarantine").taking_memory(),
+    Input::new("quarantine", "validate.quarantine"),
 ];
 
 static OUTPUTS: [Output; 3] = [
@@ -144,12 +144,8 @@ impl Stage for Preprocess {
 
     fn run(&self, ctx: &StageContext<'_>) -> Result<StageReport, StageError> {
         let (orders, orphans) = (ctx.output("orders")?, ctx.output("orphans")?);
-        let files = Files {
-            transactions: TableInput::of(ctx, "transactions")?,
-            quarantine: TableInput::of(ctx, "quarantine")?,
-            orders: TableOutput::handed_on(ctx, "orders", &orders),
-            orphans: (&orphans).into(),
-        };
+        let (transactions, quarantine) = (&ctx.input("transactions")?.path, &ctx.input("quarantine")?.path);
+        let files = Files { transactions, quarantine, orders: &orders, orphans: &orphans };
         let cleaned = clean(files, &ctx.params()?, &ctx.directory, ctx.observer)?;
         cleaned.check()?;
         ctx.set_rows("orders", cleaned.rows)?;

@@ -3,12 +3,14 @@
 //! For: the fate of a line that has passed the filters. Not for: filters ([`super::filter`]) or pairing
 //! ([`super::matching`]). Called by: `preprocess`.
 
+use std::path::Path;
+
 use crate::contract::{Observer, StageError};
 use crate::key::{Key, KeySet, of_text};
 use crate::lines::{Lines, line_schema};
 use crate::money::share_of;
 use crate::stream::{self, Piece};
-use crate::table::{TableInput, TableReader};
+use crate::table::TableReader;
 
 use super::filter::{Filter, Met};
 use super::matching::{Event, Matching, keys};
@@ -58,7 +60,7 @@ impl Policy {
     /// Where the table cannot be read; after an interruption.
     pub fn prepare(
         returns: Returns,
-        transactions: TableInput<'_>,
+        transactions: &Path,
         filter: &Filter,
         observer: &dyn Observer,
     ) -> Result<Self, StageError> {
@@ -126,7 +128,7 @@ fn after_matching(matched: i64, is_return: bool, quantity: Option<i128>, amount:
 
 /// A look at all lines that pass the filters.
 struct Scan<'a> {
-    transactions: TableInput<'a>,
+    transactions: &'a Path,
     filter: &'a Filter,
     observer: &'a dyn Observer,
 }
@@ -147,7 +149,7 @@ impl Scan<'_> {
             }
             Ok(picked)
         };
-        let reader = TableReader::open(self.transactions.clone(), &line_schema())?;
+        let reader = TableReader::open(self.transactions, &line_schema())?;
         let mut all = Vec::new();
         stream::process(reader, self.observer, look, |more: Vec<T>| {
             all.extend(more);

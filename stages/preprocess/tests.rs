@@ -319,9 +319,9 @@ proptest! {
         let all = transactions(&lines);
         table::write(&path("t"), &all, &Facts::new()).unwrap();
         let (t, v, q, o, r) = (path("t"), path("v"), path("q"), path("o"), path("r"));
-        let files = validate::Files { transactions: (&t).into(), valid: (&v).into(), quarantine: (&q).into() };
+        let files = validate::Files { transactions: &t, valid: &v, quarantine: &q };
         validate::sort(files, &ValidateParams::default(), folder.path(), &Silent).unwrap();
-        let files = Files { transactions: (&v).into(), quarantine: (&q).into(), orders: (&o).into(), orphans: (&r).into() };
+        let files = Files { transactions: &v, quarantine: &q, orders: &o, orphans: &r };
         let params = PreprocessParams { returns, duplicates, ..PreprocessParams::default() };
         let cleaned = clean(files, &params, folder.path(), &Silent).unwrap();
         let total = |table: &RecordBatch| column::<Decimal128Array>(table, "amount").iter().flatten().sum::<i128>();

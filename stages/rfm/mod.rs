@@ -19,7 +19,6 @@ use crate::contract::{
 use crate::customers::Customers;
 use crate::moment::{DAY, Moment, day_after, text_of};
 use crate::numerals::counted;
-use crate::table::TableInput;
 use crate::{implementation, table};
 
 pub use params::RfmParams;
@@ -128,7 +127,7 @@ pub fn notes(collected: &Collected) -> Vec<Note> {
     nothing.into_iter().chain(returned).collect()
 }
 
-static INPUTS: [Input; 1] = [Input::new("orders", "preprocess.orders").taking_memory()];
+static INPUTS: [Input; 1] = [Input::new("orders", "preprocess.orders")];
 
 static OUTPUTS: [Output; 1] = [Output::table("customers", "customers.parquet")];
 
@@ -162,7 +161,7 @@ impl Stage for Rfm {
     }
 
     fn run(&self, ctx: &StageContext<'_>) -> Result<StageReport, StageError> {
-        let collected = collect(TableInput::of(ctx, "orders")?, &ctx.directory, ctx.observer)?;
+        let collected = collect(&ctx.input("orders")?.path, &ctx.directory, ctx.observer)?;
         let (customers, snapshot) = rfm(&collected, &ctx.params()?)?;
         let mut facts = collected.facts.clone();
         facts.insert("snapshot".to_owned(), text_of(snapshot));

@@ -23,7 +23,7 @@ use crate::money::{Total, to_f64};
 use crate::schema;
 use crate::spill::{Entry, Spill};
 use crate::stream::{self, Piece};
-use crate::table::{Facts, TableInput, TableReader, column};
+use crate::table::{Facts, TableReader, column};
 
 use super::RfmError;
 
@@ -62,12 +62,12 @@ fn columns() -> SchemaRef {
     Arc::new(Schema::new(fields))
 }
 
-/// Collects the purchases of every customer in a table of orders.
+/// Collects the purchases of every customer in the orders at `path`.
 ///
 /// # Errors
 /// Where the table cannot be read, a kind is none, or money does not fit; after an interruption.
-pub fn collect(orders: TableInput<'_>, scratch: &Path, observer: &dyn Observer) -> Result<Collected, StageError> {
-    let reader = TableReader::open(orders, &columns())?;
+pub fn collect(path: &Path, scratch: &Path, observer: &dyn Observer) -> Result<Collected, StageError> {
+    let reader = TableReader::open(path, &columns())?;
     let facts = reader.facts().clone();
     let is_by_day = facts.get("frequency_unit").is_some_and(|unit| unit == "purchase_days");
     let mut collector = Collector::new(scratch);

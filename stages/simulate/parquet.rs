@@ -40,12 +40,12 @@ pub(super) fn columns() -> SchemaRef {
 pub(super) struct ParquetSink<'a> {
     catalogue: &'a Catalogue,
     schema: SchemaRef,
-    writer: TableWriter<'a>,
+    writer: TableWriter,
 }
 
 impl<'a> ParquetSink<'a> {
     /// Begins the file at `path`.
-    pub(super) fn new(path: &'a Path, catalogue: &'a Catalogue, arguments: (u64, u64)) -> Result<Self, SimulateError> {
+    pub(super) fn new(path: &Path, catalogue: &'a Catalogue, arguments: (u64, u64)) -> Result<Self, SimulateError> {
         let (customers, seed) = arguments;
         let fact = |(name, value): (&str, String)| (name.to_owned(), value);
         let generator = format!("simulate {VERSION}, {customers} customers, seed {seed}");

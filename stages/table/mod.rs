@@ -1,12 +1,11 @@
 //! The one Parquet writer and reader: pinned options, no clock, fixed chunks, so that equal rows give equal bytes.
 //!
 //! For: writing ([`TableWriter`]) and reading ([`TableReader`]) the tables of [`crate::schema`], whole or in a stream,
-//! with the few facts that travel in a table's footer (see [`Facts`]), and handing their rows on in memory ([`memory`]).
+//! with the few facts that travel in a table's footer (see [`Facts`]).
 //! Not for: the sources users bring (`load` reads those), or what columns mean.
 //! Called by: every stage's thin `impl Stage`, scoring, and whoever shows tables to people.
 
 mod encoding;
-pub mod memory;
 mod reader;
 mod writer;
 
@@ -19,7 +18,6 @@ use parquet::errors::ParquetError;
 
 use crate::contract::{Fault, StageContext, StageError, StageFault};
 
-pub use memory::{TableInput, TableOutput};
 pub use reader::TableReader;
 pub use writer::TableWriter;
 

@@ -1,4 +1,4 @@
-//! Reads a table from its file, or from memory where whoever wrote it handed it on.
+//! Reads a table in a stream, its columns on all threads.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -14,49 +14,24 @@ use parquet::arrow::arrow_reader::{
 use parquet::file::metadata::KeyValue;
 use rayon::prelude::*;
 
-use super::memory::{TableInput, TableRows};
 use super::{CHUNK_ROWS, FACT_PREFIX, Facts, TableError, arrow_error, file_error, parquet_error};
 
 /// Reads a table in a stream on all threads, its columns in the order of the schema asked for, extra columns left out.
 pub struct TableReader {
     path: PathBuf,
-    content: Content,
+    /// One for each column.
+    columns: Vec<ParquetRecordBatchReader>,
     schema: SchemaRef,
     facts: Facts,
     rows: u64,
 }
 
-/// Where the next rows come from.
-enum Content {
-    /// A file, read by one reader for each column.
-    File(Vec<ParquetRecordBatchReader>),
-    /// Memory.
-    Memory(std::vec::IntoIter<Vec<ArrayRef>>),
-}
-
 impl TableReader {
-    /// Opens a table and checks that it has every column of `schema` with its type.
+    /// Opens `path` and checks that it has every column of `schema` with its type.
     ///
     /// # Errors
     /// [`TableError`] where it cannot be read or a column differs.
-    pub fn open<'a>(table: impl Into<TableInput<'a>>, schema: &SchemaRef) -> Result<Self, TableError> {
-        let table = table.into();
-        match table.rows {
-            Some(rows) => Self::of_memory(table.path, rows, schema),
-            None => Self::of_file(table.path, schema),
-        }
-    }
-
-    fn of_memory(path: &Path, table: Arc<TableRows>, schema: &SchemaRef) -> Result<Self, TableError> {
-        let positions = positions(path, &table.schema, schema)?;
-        let content = Content::Memory(table.columns(&positions).into_iter());
-        let (facts, rows) = (table.facts.clone(), table.count());
-        // Where this was the last copy, every chunk is freed once it was read, and the other columns now.
-        drop(table);
-        Ok(Self { path: path.to_owned(), content, schema: Arc::clone(schema), facts, rows })
-    }
-
-    fn of_file(path: &Path, schema: &SchemaRef) -> Result<Self, TableError> {
+    pub fn open(path: &Path, schema: &SchemaRef) -> Result<Self, TableError> {
         let file = File::open(path).map_err(file_error("open", path))?;
         let parquet = ArrowReaderMetadata::load(&file, ArrowReaderOptions::default()).map_err(parquet_error(path))?;
         let metadata = parquet.metadata().file_metadata();
@@ -69,16 +44,16 @@ impl TableReader {
             builder.with_projection(mask).with_batch_size(CHUNK_ROWS).build().map_err(parquet_error(path))
         };
         let columns = positions(path, parquet.schema(), schema)?.into_iter().map(column);
-        let content = Content::File(columns.collect::<Result<_, TableError>>()?);
-        Ok(Self { path: path.to_owned(), content, schema: Arc::clone(schema), facts, rows })
+        let columns = columns.collect::<Result<_, TableError>>()?;
+        Ok(Self { path: path.to_owned(), columns, schema: Arc::clone(schema), facts, rows })
     }
 
-    /// Number of rows.
+    /// Number of rows in the file.
     pub fn rows(&self) -> u64 {
         self.rows
     }
 
-    /// The facts that travel with it.
+    /// The facts in the file's footer.
     pub fn facts(&self) -> &Facts {
         &self.facts
     }
@@ -94,13 +69,8 @@ impl TableReader {
 
     /// The next rows of every column; none at the end.
     fn next_columns(&mut self) -> Result<Vec<ArrayRef>, ArrowError> {
-        match &mut self.content {
-            Content::File(columns) => {
-                let next = columns.par_iter_mut().with_max_len(1).filter_map(Iterator::next);
-                next.map(|batch| batch.map(|batch| Arc::clone(batch.column(0)))).collect()
-            }
-            Content::Memory(chunks) => Ok(chunks.next().unwrap_or_default()),
-        }
+        let next = self.columns.par_iter_mut().with_max_len(1).filter_map(Iterator::next);
+        next.map(|batch| batch.map(|batch| Arc::clone(batch.column(0)))).collect()
     }
 }
 

@@ -1,7 +1,7 @@
-//! Writes a table to its file, and to memory where somebody of the same run will read it.
+//! Writes a table in a stream, its columns on all threads.
 
 use std::fs::File;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow_array::{Array, ArrayRef, RecordBatch};
@@ -15,14 +15,13 @@ use parquet::file::properties::WriterProperties;
 use parquet::file::writer::SerializedFileWriter;
 use rayon::prelude::*;
 
-use super::memory::{Gathered, TableOutput};
 use super::{CHUNK_ROWS, FACT_PREFIX, Facts, TableError, arrow_error, encoding, file_error, parquet_error};
 
 const ROW_GROUP_ROWS: usize = 1_048_576;
 
 /// Writes a table in a stream, its columns on all threads. The bytes depend on the rows and facts alone, not on how the
 /// rows were batched.
-pub struct TableWriter<'a> {
+pub struct TableWriter {
     path: PathBuf,
     schema: SchemaRef,
     file: SerializedFileWriter<File>,
@@ -30,7 +29,6 @@ pub struct TableWriter<'a> {
     group: RowGroup,
     chunk: Chunk,
     rows: u64,
-    in_memory: Option<Gathered<'a>>,
 }
 
 /// Rows that are not enough for a chunk yet, as they came.
@@ -63,21 +61,18 @@ struct RowGroup {
     rows: usize,
 }
 
-impl<'a> TableWriter<'a> {
+impl TableWriter {
     /// Creates the file. Every batch written must have exactly this schema.
     ///
     /// # Errors
     /// [`TableError`] where the file cannot be created.
-    pub fn create(to: impl Into<TableOutput<'a>>, schema: &SchemaRef, facts: &Facts) -> Result<Self, TableError> {
-        let to = to.into();
-        let path = to.path;
+    pub fn create(path: &Path, schema: &SchemaRef, facts: &Facts) -> Result<Self, TableError> {
         let file = File::create(path).map_err(file_error("create", path))?;
         let properties = properties(schema, facts);
         let writer = ArrowWriter::try_new(file, Arc::clone(schema), Some(properties)).map_err(parquet_error(path))?;
         let (file, groups) = writer.into_serialized_writer().map_err(parquet_error(path))?;
-        let in_memory = to.gather(schema, facts);
-        let (path, schema, group, chunk) = (path.to_owned(), Arc::clone(schema), RowGroup::default(), Chunk::default());
-        Ok(Self { path, schema, file, groups, group, chunk, rows: 0, in_memory })
+        let (path, schema) = (path.to_owned(), Arc::clone(schema));
+        Ok(Self { path, schema, file, groups, group: RowGroup::default(), chunk: Chunk::default(), rows: 0 })
     }
 
     /// Appends rows.
@@ -102,9 +97,6 @@ impl<'a> TableWriter<'a> {
         for (name, value) in facts {
             self.file.append_key_value_metadata(KeyValue::new(format!("{FACT_PREFIX}{name}"), value.clone()));
         }
-        if let Some(gathered) = &mut self.in_memory {
-            gathered.add_facts(facts);
-        }
     }
 
     /// Writes what is left and the footer; returns the number of rows.
@@ -115,9 +107,6 @@ impl<'a> TableWriter<'a> {
         self.write_chunk().map_err(parquet_error(&self.path))?;
         self.end_group().map_err(parquet_error(&self.path))?;
         self.file.close().map_err(parquet_error(&self.path))?;
-        if let Some(gathered) = self.in_memory {
-            gathered.hand_on();
-        }
         Ok(self.rows)
     }
 
@@ -132,17 +121,11 @@ impl<'a> TableWriter<'a> {
             self.group.columns = self.groups.create_column_writers(self.file.flushed_row_groups().len())?;
         }
         let columns = self.schema.fields().par_iter().enumerate();
-        let columns = columns.map(|(position, field)| {
-            let column = chunk.column(position)?;
-            let leaves = compute_leaves(field, &column)?;
-            Ok::<_, ParquetError>((column, leaves))
-        });
-        let (columns, leaves): (Vec<ArrayRef>, Vec<Vec<ArrowLeafColumn>>) =
-            columns.collect::<Result<Vec<_>, _>>()?.into_iter().unzip();
+        let leaves = columns.map(|(position, field)| compute_leaves(field, &chunk.column(position)?));
+        let leaves: Vec<Vec<ArrowLeafColumn>> = leaves.collect::<Result<_, _>>()?;
         let leaves: Vec<ArrowLeafColumn> = leaves.into_iter().flatten().collect();
         self.group.columns.par_iter_mut().zip(&leaves).try_for_each(|(column, leaf)| column.write(leaf))?;
         self.group.rows += chunk.rows;
-        self.in_memory = self.in_memory.take().and_then(|gathered| gathered.and(columns));
         if self.group.rows >= ROW_GROUP_ROWS { self.end_group() } else { Ok(()) }
     }
 

@@ -22,7 +22,7 @@ use crate::contract::{
 };
 use crate::implementation;
 use crate::numerals::{counted, percent};
-use crate::table::{self, TableInput, TableOutput};
+use crate::table;
 
 pub use params::ValidateParams;
 pub use sort::{Files, Sorted, sort};
@@ -113,7 +113,7 @@ fn remedy(rule: &str) -> &'static str {
     }
 }
 
-static INPUTS: [Input; 1] = [Input::new("transactions", "load.transactions").taking_memory()];
+static INPUTS: [Input; 1] = [Input::new("transactions", "load.transactions")];
 
 static OUTPUTS: [Output; 3] = [
     Output::table("valid", "valid.parquet"),
@@ -152,11 +152,7 @@ impl Stage for Validate {
 
     fn run(&self, ctx: &StageContext<'_>) -> Result<StageReport, StageError> {
         let (valid, quarantine) = (ctx.output("valid")?, ctx.output("quarantine")?);
-        let files = Files {
-            transactions: TableInput::of(ctx, "transactions")?,
-            valid: TableOutput::handed_on(ctx, "valid", &valid),
-            quarantine: TableOutput::handed_on(ctx, "quarantine", &quarantine),
-        };
+        let files = Files { transactions: &ctx.input("transactions")?.path, valid: &valid, quarantine: &quarantine };
         let sorted = sort(files, &ctx.params()?, &ctx.directory, ctx.observer)?;
         sorted.check()?;
         ctx.set_rows("valid", sorted.valid())?;

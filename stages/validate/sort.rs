@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use arrow_array::builder::{ListBuilder, StringBuilder};
 use arrow_array::{ArrayRef, BooleanArray, Decimal128Array, RecordBatch, StringArray};
-use arrow_schema::{DataType, Field, Schema, SchemaRef};
+use arrow_schema::{DataType, Field, Schema};
 use arrow_select::filter::filter_record_batch;
 
 use crate::contract::{Observer, StageError};
@@ -20,7 +20,7 @@ use crate::moment::Moment;
 use crate::reached::{self, Reached};
 use crate::schema;
 use crate::stream::{self, Piece};
-use crate::table::{Facts, TableInput, TableOutput, TableReader, TableWriter, column};
+use crate::table::{Facts, TableReader, TableWriter, column};
 
 use super::ValidateError;
 use super::judge::{Broken, bit, judge};
@@ -31,14 +31,14 @@ use super::tally::{Count, Tally};
 use super::verdict::{Finding, verdict};
 
 /// What is read and what is written.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub struct Files<'a> {
     /// The table of transactions.
-    pub transactions: TableInput<'a>,
+    pub transactions: &'a Path,
     /// Where the valid rows go.
-    pub valid: TableOutput<'a>,
+    pub valid: &'a Path,
     /// Where the others go.
-    pub quarantine: TableOutput<'a>,
+    pub quarantine: &'a Path,
 }
 
 /// What came of it.
@@ -92,16 +92,14 @@ pub fn sort(
     scratch: &Path,
     observer: &dyn Observer,
 ) -> Result<Sorted, StageError> {
-    let Files { transactions, valid, quarantine } = files;
-    let sorter = Sorter::new(&transactions, params, scratch, observer)?;
-    let amounts = transactions.columns(&amounts());
-    let reader = TableReader::open(transactions, &schema::transactions())?;
+    let reader = TableReader::open(files.transactions, &schema::transactions())?;
     let facts = reader.facts().clone();
-    let mut outputs = Outputs::create(valid, quarantine, &facts, scratch)?;
+    let sorter = Sorter::new(files, params, scratch, observer)?;
+    let mut outputs = Outputs::create(files, &facts, scratch)?;
     stream::process(reader, observer, |piece| Ok(sorter.sort(&piece)?), |part| outputs.take(&part))?;
     let Outputs { valid, quarantine, mut tally, reasons, customers, repeated } = outputs;
     let is_counted = sorter.duplicates.is_none();
-    let count = || is_counted.then(|| count_rows(amounts, &repeated.find()?, observer)).transpose();
+    let count = || is_counted.then(|| count_rows(files.transactions, &repeated.find()?, observer)).transpose();
     let ((valid, quarantine), counted) = rayon::join(|| rayon::join(|| valid.finish(), || quarantine.finish()), count);
     valid.and(quarantine)?;
     if let Some(counted) = counted? {
@@ -132,14 +130,14 @@ struct Part {
 
 impl Sorter {
     fn new(
-        transactions: &TableInput<'_>,
+        files: Files<'_>,
         params: &ValidateParams,
         scratch: &Path,
         observer: &dyn Observer,
     ) -> Result<Self, StageError> {
         let set_aside = set_aside(&params.rules);
         let decides = set_aside & bit(EXACT_DUPLICATE) != 0;
-        let duplicates = decides.then(|| duplicates::of_table(transactions.clone(), scratch, observer)).transpose()?;
+        let duplicates = decides.then(|| duplicates::of_table(files.transactions, scratch, observer)).transpose()?;
         Ok(Self { latest: params.latest_date.map(Moment::end), set_aside, duplicates })
     }
 
@@ -201,25 +199,20 @@ fn quarantine(batch: &RecordBatch, valid: &BooleanArray, reasons: &[Broken]) -> 
 }
 
 /// Where sorted pieces go, one after the other.
-struct Outputs<'a> {
-    valid: TableWriter<'a>,
-    quarantine: TableWriter<'a>,
+struct Outputs {
+    valid: TableWriter,
+    quarantine: TableWriter,
     tally: Tally,
     reasons: [u64; super::rules::COUNT],
     customers: Reached,
     repeated: Duplicates,
 }
 
-impl<'a> Outputs<'a> {
-    fn create(
-        valid: TableOutput<'a>,
-        quarantine: TableOutput<'a>,
-        facts: &Facts,
-        scratch: &Path,
-    ) -> Result<Self, StageError> {
+impl Outputs {
+    fn create(files: Files<'_>, facts: &Facts, scratch: &Path) -> Result<Self, StageError> {
         Ok(Self {
-            valid: TableWriter::create(valid, &schema::transactions(), facts)?,
-            quarantine: TableWriter::create(quarantine, &schema::quarantine(), facts)?,
+            valid: TableWriter::create(files.valid, &schema::transactions(), facts)?,
+            quarantine: TableWriter::create(files.quarantine, &schema::quarantine(), facts)?,
             tally: Tally::default(),
             reasons: [0; super::rules::COUNT],
             customers: Reached::new(scratch),
@@ -238,17 +231,13 @@ impl<'a> Outputs<'a> {
     }
 }
 
-/// The column that [`count_rows`] reads.
-fn amounts() -> SchemaRef {
-    Arc::new(Schema::new(vec![Field::new("amount", schema::MONEY, true)]))
-}
-
 /// Counts some rows of a table and their money.
-fn count_rows(table: TableInput<'_>, rows: &RowSet, observer: &dyn Observer) -> Result<Count, StageError> {
+fn count_rows(path: &Path, rows: &RowSet, observer: &dyn Observer) -> Result<Count, StageError> {
     let mut count = Count::default();
     if rows.is_empty() {
         return Ok(count);
     }
+    let amounts = Arc::new(Schema::new(vec![Field::new("amount", schema::MONEY, true)]));
     let count_piece = |piece: Piece| {
         let amounts: &Decimal128Array = column(&piece.batch, "amount");
         let mut count = Count::default();
@@ -259,7 +248,7 @@ fn count_rows(table: TableInput<'_>, rows: &RowSet, observer: &dyn Observer) -> 
         }
         Ok(count)
     };
-    let reader = TableReader::open(table, &amounts())?;
+    let reader = TableReader::open(path, &amounts)?;
     stream::process(reader, observer, count_piece, |more| {
         count.merge(&more);
         Ok(())

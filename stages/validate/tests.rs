@@ -180,8 +180,7 @@ fn a_customer_scored_alone_is_no_error() {
     let path = |name: &str| folder.path().join(name);
     table::write(&path("t"), &transactions(&[Line::default()]), &Facts::new()).unwrap();
     let (transactions, valid, quarantine) = (path("t"), path("v"), path("q"));
-    let files =
-        Files { transactions: (&transactions).into(), valid: (&valid).into(), quarantine: (&quarantine).into() };
+    let files = Files { transactions: &transactions, valid: &valid, quarantine: &quarantine };
     let sorted = sort(files, &ValidateParams::default().for_scoring(), folder.path(), &Silent).unwrap();
     sorted.check().unwrap();
     assert_eq!(sorted.notes().len(), 3);
@@ -218,7 +217,7 @@ proptest! {
         let all = transactions(&lines);
         table::write(&path("t"), &all, &Facts::new()).unwrap();
         let (transactions, valid, quarantine) = (path("t"), path("v"), path("q"));
-        let files = Files { transactions: (&transactions).into(), valid: (&valid).into(), quarantine: (&quarantine).into() };
+        let files = Files { transactions: &transactions, valid: &valid, quarantine: &quarantine };
         let mut params = ValidateParams::default();
         if drop {
             params.rules.0[rules::position::EXACT_DUPLICATE].severity = rules::Severity::Quarantine;

@@ -143,7 +143,7 @@ fn leak(
     }))
 }
 
-static OF_LOAD: [Input; 1] = [Input::new("lines", "load.lines").taking_memory()];
+static OF_LOAD: [Input; 1] = [Input::new("lines", "load.lines")];
 static OF_COUNT: [Input; 1] = [Input::new("number", "count.number")];
 static LINES: [Output; 1] = [Output::table("lines", "lines.parquet")];
 static NUMBER: [Output; 1] = [Output::table("number", "number.parquet")];

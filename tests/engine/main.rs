@@ -8,7 +8,6 @@ mod failures;
 #[cfg(test)]
 mod in_store;
 mod lock;
-mod memory;
 #[cfg(test)]
 mod oracle;
 mod partial;

@@ -30,7 +30,7 @@ fn a_directory_and_a_missing_file_are_refused() {
     assert!(matches!(error, LoadError::Directory { .. }) && error.fault() == Fault::Data);
     let error = load_paths(&[folder.path().join("none.csv")], &json!({})).err().unwrap();
     assert!(matches!(error, LoadError::File { .. }) && error.fault() == Fault::Data);
-    let error = load_files(&[], &LoadParams::default(), folder.path().join("out").as_path(), &Silent).unwrap_err();
+    let error = load_files(&[], &LoadParams::default(), &folder.path().join("out"), &Silent).unwrap_err();
     assert!(matches!(error, LoadError::NoSource));
 }
 
