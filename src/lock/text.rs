@@ -4,6 +4,7 @@
 //! git puts into a file it cannot merge. Not for: merging (`merge`). Called by: the rest of `lock`.
 
 use std::collections::BTreeMap;
+use std::fmt::Write;
 
 use super::{Lock, Sides};
 use crate::digest::Digest;
@@ -85,7 +86,7 @@ impl Lock {
             while let Some((what, Sides { ours, theirs })) =
                 conflicts.next_if(|(what, _)| before.is_none_or(|before| *what < before))
             {
-                *text += &format!("{CONFLICT}{what} {} {}\n", said(*ours), said(*theirs));
+                let _ = writeln!(text, "{CONFLICT}{what} {} {}", said(*ours), said(*theirs));
             }
         };
         for (what, digest) in &self.facts {
