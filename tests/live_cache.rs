@@ -188,9 +188,14 @@ stages:
             }
         }
 
-        fn digests(&self) -> Vec<String> {
-            let outputs = self.finished().flat_map(|event| event["outputs"].as_object().unwrap().values());
-            outputs.map(|output| output["digest"].as_str().unwrap().to_owned()).collect()
+        /// Stage, output and digest of every output, in an order that does not depend on which stage is done first.
+        fn digests(&self) -> BTreeSet<[String; 3]> {
+            let text = |value: &Value| value.as_str().unwrap().to_owned();
+            let outputs = |event: &Value| {
+                let (stage, outputs) = (text(&event["stage"]), event["outputs"].as_object().unwrap().clone());
+                outputs.into_iter().map(move |(name, output)| [stage.clone(), name, text(&output["digest"])])
+            };
+            self.finished().flat_map(outputs).collect()
         }
     }
 
@@ -247,7 +252,7 @@ stages:
         let machines: Vec<Machine> = (0..3).map(|_| bucket.machine(NINE)).collect();
         let children: Vec<Child> =
             machines.iter().map(|machine| machine.command(&["run", "--json"]).spawn().unwrap()).collect();
-        let digests: BTreeSet<Vec<String>> =
+        let digests: BTreeSet<BTreeSet<[String; 3]>> =
             children.into_iter().map(|child| Ran::of(child.wait_with_output().unwrap()).digests()).collect();
         assert_eq!(digests.len(), 1);
         let last = bucket.machine(NINE).run();
