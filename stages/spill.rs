@@ -20,9 +20,6 @@ const HELD: usize = 1 << 20;
 /// Parts; 50 million entries make parts of 5 MB.
 const PARTS: usize = 256;
 
-/// Entries that a part has room for from its first one on.
-const FIRST: usize = 512;
-
 const ENTRY_BYTES: usize = 24;
 
 /// The scratch file cannot be written or read.
@@ -114,11 +111,7 @@ impl Spill {
     /// # Errors
     /// [`SpillError`] where the disk refuses.
     pub fn push(&mut self, entry: Entry) -> Result<(), SpillError> {
-        let held = &mut self.parts[entry.part()].held;
-        if held.capacity() == 0 {
-            held.reserve(FIRST);
-        }
-        held.push(entry);
+        self.parts[entry.part()].held.push(entry);
         self.held += 1;
         if self.held < self.limit {
             return Ok(());

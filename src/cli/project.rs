@@ -32,6 +32,11 @@ impl Surroundings {
         spec::read(&self.file, self.stages, &overrides, &kept_pipeline(&self.file)).map_err(|error| of_spec(&error))
     }
 
+    /// Keeps what the next command would have to read anew of a long pipeline file, once there is a folder for it.
+    pub(super) fn keep(&self) {
+        spec::keep(&self.file, &kept_pipeline(&self.file));
+    }
+
     /// The folder of the pipeline file.
     pub(super) fn directory(&self) -> &Path {
         match self.file.parent() {

@@ -21,9 +21,7 @@ use crate::engine::{self, Ports, RunOptions, RunReport};
 use crate::event::{Event, EventSink, RunFinished};
 use crate::graph::Selection;
 use crate::report::{Console, Detail, Json, Look, Timeline};
-use crate::spec;
 use crate::spec::pipeline::Pipeline;
-use crate::store::kept_pipeline;
 
 /// Where the stage `visualize` puts what a reader looks at first: its kind, its output.
 const REPORT: (&str, &str) = ("visualize", "report");
@@ -142,7 +140,7 @@ impl Round<'_> {
             is_cancelled: Arc::clone(&self.is_cancelled),
         };
         let report = engine::run(pipeline, options, ports)?;
-        spec::keep(&around.file, &kept_pipeline(&around.file));
+        around.keep();
         explain(around, &report);
         if let (Some(path), Some(timeline)) = (&arguments.trace, &listeners.timeline) {
             write_trace(path, &timeline.text(path))?;

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use jiff::Timestamp;
+use rayon::prelude::*;
 use segpipe_stages::contract::{
     CheckedParams, Fault, FinishedRun, FinishedStage, InputFile, NoteLevel, RunStatus, SourceOrigin, StageError,
 };
@@ -68,16 +69,14 @@ fn remember(session: &Session, results: &Results) {
     if new.len() < MANY {
         return;
     }
-    let look = |stage: &&PipelineStage| {
+    new.par_iter().for_each(|stage| {
         for path in stage.outputs.values().map(|path| session.store.project().join(path)) {
             if path.symlink_metadata().is_ok_and(|found| found.is_file() && found.len() <= SMALL) {
                 // What cannot be read now is told of by whoever needs it.
                 let _ = session.remembered.digest(&path);
             }
         }
-        Ok::<(), StageError>(())
-    };
-    let _ = files::side_by_side(&new, look);
+    });
 }
 
 /// Keeps what was remembered, and nothing temporary.

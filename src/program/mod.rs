@@ -90,11 +90,6 @@ impl Project {
     }
 }
 
-/// A text as JSON, which every text has.
-fn json_text(text: &str) -> String {
-    serde_json::to_string(text).unwrap_or_default()
-}
-
 /// A path as it is without `./` in front of it.
 fn without_dots(mut path: &str) -> &str {
     while let Some(rest) = path.strip_prefix("./") {
@@ -156,13 +151,10 @@ impl Command {
         }
     }
 
-    /// As JSON: a text, or a list of words.
-    fn to_json(&self) -> String {
+    fn to_value(&self) -> Value {
         match self {
-            Self::Shell(text) => json_text(text),
-            Self::Words(words) => {
-                format!("[{}]", words.iter().map(|word| json_text(word)).collect::<Vec<_>>().join(","))
-            }
+            Self::Shell(text) => json!(text),
+            Self::Words(words) => json!(words),
         }
     }
 
@@ -179,19 +171,19 @@ impl Command {
     }
 
     /// What may name files: words outside of redirections.
-    fn candidates(&self) -> Box<dyn Iterator<Item = &str> + '_> {
+    fn candidates(&self) -> Vec<&str> {
         match self {
-            Self::Words(words) => Box::new(words.iter().map(String::as_str)),
+            Self::Words(words) => words.iter().map(String::as_str).collect(),
             Self::Shell(text) => {
                 let is_border =
                     |c: char| matches!(c, ';' | '|' | '&' | '(' | ')' | '"' | '\'' | '`' | '=') || c.is_whitespace();
                 let written = |word: &&str| !word.contains('>');
                 let mut is_target = false;
-                let words = text.split(is_border).filter(|word| !word.is_empty()).filter(move |word| {
+                let words = text.split(is_border).filter(|word| !word.is_empty()).filter(|word| {
                     let was_target = std::mem::replace(&mut is_target, word.ends_with('>'));
                     !was_target && written(word)
                 });
-                Box::new(words.map(|word| word.trim_start_matches('<')))
+                words.map(|word| word.trim_start_matches('<')).collect()
             }
         }
     }
@@ -199,7 +191,7 @@ impl Command {
     /// The first file of the project that the command names, which is its script and changes the result as its inputs
     /// do. What else it names may be written by it.
     pub fn script(&self, project: &Project) -> Option<String> {
-        let script = self.candidates().find(|word| project.has_source(word));
+        let script = self.candidates().into_iter().find(|word| project.has_source(word));
         script.map(|word| without_dots(word).to_owned())
     }
 }
@@ -235,8 +227,10 @@ impl Stage for Program {
     /// The command, the name it is told, what it is to write, and the digest of every declared variable.
     fn determinants(&self) -> Vec<Determinant> {
         let fact = |kind, name: &str, value: String| Determinant { kind, name: name.to_owned(), value };
-        let mut facts =
-            vec![fact("command", "line", self.command.to_json()), fact("command", "stage", json_text(&self.name))];
+        let mut facts = vec![
+            fact("command", "line", self.command.to_value().to_string()),
+            fact("command", "stage", Value::from(self.name.as_str()).to_string()),
+        ];
         for output in &self.outputs {
             let promise = self.promises.get(&*output.name).map(|promise| format!(" {}", promise.to_value()));
             let value = format!("{} {}{}", word(output.kind), output.path, promise.unwrap_or_default());

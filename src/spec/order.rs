@@ -2,8 +2,7 @@
 //!
 //! For: an order that keeps to the file's where it can, and naming the circle where there is none. Called by: `check`.
 
-use std::cmp::Reverse;
-use std::collections::{BTreeSet, BinaryHeap, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::check::Known;
 use super::error::{Refusal, Refused};
@@ -12,8 +11,8 @@ use super::pipeline::PipelineStage;
 
 /// `stages` (those of `known`, in the order written) so that each comes after those it reads from.
 pub(super) fn sort(known: &[Known<'_>], stages: Vec<PipelineStage>) -> Result<Vec<PipelineStage>, Refused> {
-    let names: HashMap<&str, usize> = stages.iter().enumerate().map(|(i, stage)| (stage.name.as_str(), i)).collect();
-    let mut waits: Vec<BTreeSet<usize>> = Vec::with_capacity(stages.len());
+    let names: BTreeMap<&str, usize> = stages.iter().enumerate().map(|(i, stage)| (stage.name.as_str(), i)).collect();
+    let mut waits: Vec<BTreeSet<usize>> = Vec::new();
     let mut readers = vec![Vec::new(); stages.len()];
     for (reader, stage) in stages.iter().enumerate() {
         let parents: BTreeSet<usize> =
@@ -23,15 +22,14 @@ pub(super) fn sort(known: &[Known<'_>], stages: Vec<PipelineStage>) -> Result<Ve
         }
         waits.push(parents);
     }
-    let first = (0..stages.len()).filter(|stage| waits[*stage].is_empty());
-    let mut ready: BinaryHeap<Reverse<usize>> = first.map(Reverse).collect();
-    let mut order = Vec::with_capacity(stages.len());
-    while let Some(Reverse(next)) = ready.pop() {
+    let mut ready: BTreeSet<usize> = (0..stages.len()).filter(|stage| waits[*stage].is_empty()).collect();
+    let mut order = Vec::new();
+    while let Some(next) = ready.pop_first() {
         order.push(next);
         for reader in &readers[next] {
             waits[*reader].remove(&next);
             if waits[*reader].is_empty() {
-                ready.push(Reverse(*reader));
+                ready.insert(*reader);
             }
         }
     }

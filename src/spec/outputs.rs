@@ -142,11 +142,9 @@ impl<'a> Taken<'a> {
     }
 
     /// The path that is `path`, above it or below it.
-    fn overlapping<'p>(&self, path: &'p Path) -> Option<(&'p Path, User<'a>)>
-    where
-        'a: 'p,
-    {
-        let taken = |path: &'p Path| self.paths.get(path.as_os_str()).map(|user| (path, *user));
+    fn overlapping(&self, path: &Path) -> Option<(&'a Path, User<'a>)> {
+        let taken =
+            |path: &Path| self.paths.get_key_value(path.as_os_str()).map(|(path, user)| (Path::new(*path), *user));
         path.ancestors().find_map(taken).or_else(|| taken(self.folders.get(path.as_os_str()).copied()?))
     }
 }

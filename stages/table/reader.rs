@@ -1,4 +1,6 @@
 //! Reads a table in a stream, its columns on all threads.
+//!
+//! For: tables that segpipe, or a stage between its own, has written. Not for: the Parquet files of users (`load`).
 
 use std::fs::File;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,6 @@
 //! Writes a table in a stream, its columns on all threads.
+//!
+//! For: equal bytes for equal rows, however they come. Not for: which encoding a column has (`encoding`).
 
 use std::fs::File;
 use std::path::{Path, PathBuf};

@@ -12,9 +12,6 @@ use crate::kernels::columns::squared_distance;
 /// Points of a leaf at the most.
 const LEAF_POINTS: usize = 12;
 
-/// Nodes from the root to a leaf with room for all centres as candidates; there is more where that is not enough.
-const PATH: usize = 8;
-
 /// The tree of one set of points; shared by all starts.
 #[derive(Debug)]
 pub struct Tree<const D: usize> {
@@ -83,12 +80,10 @@ impl<const D: usize> Tree<D> {
 
     /// Sums up the points nearest to each of the `centres`.
     pub fn totals(&self, centres: &[[f64; D]]) -> Totals<D> {
-        let mut candidates = Vec::with_capacity(PATH * centres.len());
-        candidates.extend(0..centres.len() as u32);
         let mut visit = Visit {
             tree: self,
             centres,
-            candidates,
+            candidates: (0..centres.len() as u32).collect(),
             squares: vec![0.0; centres.len()],
             totals: Totals { sums: vec![[0.0; D]; centres.len()], counts: vec![0; centres.len()] },
         };
