@@ -5,18 +5,21 @@
 
 use std::fmt;
 use std::fs::File;
-use std::io::{self, Read};
-use std::panic::resume_unwind;
+use std::io::{self, ErrorKind};
+use std::ops::Range;
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::str::FromStr;
-use std::sync::mpsc;
-use std::thread;
 
+use blake3::hazmat::{ChainingValue, HasherExt, Mode, merge_subtrees_non_root, merge_subtrees_root};
+use rayon::prelude::*;
 use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// Bytes that are read at a time.
-const PIECE: u64 = 1 << 20;
+/// Bytes that are hashed by themselves: 2^k of blake3's chunks, so that they are a tree of their own in its tree.
+const PART: u64 = 1 << 20;
+/// Bytes of a part that are read at a time; they stay in the processor's cache until they are hashed.
+const READ: usize = 1 << 17;
 
 /// The blake3 digest of some content.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -28,18 +31,22 @@ impl Digest {
         Self(*blake3::hash(bytes).as_bytes())
     }
 
-    /// The digest of everything `reader` gives, of which a large part is read while another is hashed.
+    /// The digest of everything in an open file of which nothing was read yet; a large one is read and hashed in parts
+    /// on all threads.
     ///
     /// # Errors
-    /// Those of the reader.
-    pub fn of_reader(mut reader: impl Read + Send) -> io::Result<Self> {
-        let mut hasher = blake3::Hasher::new();
-        let mut piece = Vec::new();
-        reader.by_ref().take(PIECE).read_to_end(&mut piece)?;
-        hasher.update(&piece);
-        if piece.len() as u64 == PIECE {
-            hash_beside(&mut hasher, reader, piece)?;
+    /// Where it cannot be read.
+    pub fn of_open(file: &File) -> io::Result<Self> {
+        let metadata = file.metadata()?;
+        if metadata.is_file() && metadata.len() > PART {
+            match of_parts(file, metadata.len()) {
+                // It is shorter by now.
+                Err(error) if error.kind() == ErrorKind::UnexpectedEof => {}
+                done => return done,
+            }
         }
+        let mut hasher = blake3::Hasher::new();
+        hasher.update_reader(file)?;
         Ok(Self(*hasher.finalize().as_bytes()))
     }
 
@@ -48,35 +55,48 @@ impl Digest {
     /// # Errors
     /// Where it cannot be read.
     pub fn of_file(path: &Path) -> io::Result<Self> {
-        Self::of_reader(File::open(path)?)
+        Self::of_open(&File::open(path)?)
     }
 }
 
-/// Hashes the rest of what `reader` gives while a thread of its own reads it, with `room` as one of the pieces' memory.
-fn hash_beside(hasher: &mut blake3::Hasher, mut reader: impl Read + Send, room: Vec<u8>) -> io::Result<()> {
-    let (full, pieces) = mpsc::sync_channel::<Vec<u8>>(1);
-    let (used, empty) = mpsc::channel();
-    for room in [room, Vec::new(), Vec::new()] {
-        let _ = used.send(room);
+/// The digest of the first `length` bytes of a file, which are more than a part.
+fn of_parts(file: &File, length: u64) -> io::Result<Digest> {
+    let starts: Vec<u64> = (0..length).step_by(PART as usize).collect();
+    let values = starts
+        .into_par_iter()
+        .map_init(|| vec![0; READ], |buffer, start| part_value(file, start..length.min(start + PART), buffer));
+    let values: Vec<ChainingValue> = values.collect::<io::Result<_>>()?;
+    let (left, right) = halves(&values);
+    let root = merge_subtrees_root(&merged(left), &merged(right), Mode::Hash);
+    Ok(Digest(*root.as_bytes()))
+}
+
+/// What a part contributes to the digest of the whole.
+fn part_value(file: &File, part: Range<u64>, buffer: &mut [u8]) -> io::Result<ChainingValue> {
+    let mut hasher = blake3::Hasher::new();
+    hasher.set_input_offset(part.start);
+    let mut at = part.start;
+    while at < part.end {
+        let length = (part.end - at).min(buffer.len() as u64);
+        let piece = &mut buffer[..length as usize];
+        file.read_exact_at(piece, at)?;
+        hasher.update(piece);
+        at += length;
     }
-    thread::scope(|scope| {
-        let read = thread::Builder::new().spawn_scoped(scope, move || {
-            // The other end hangs up only when it has everything.
-            while let Ok(mut piece) = empty.recv() {
-                piece.clear();
-                let read = reader.by_ref().take(PIECE).read_to_end(&mut piece)?;
-                if read == 0 || full.send(piece).is_err() {
-                    break;
-                }
-            }
-            Ok(())
-        })?;
-        for piece in pieces {
-            hasher.update(&piece);
-            let _ = used.send(piece);
-        }
-        read.join().unwrap_or_else(|panic| resume_unwind(panic))
-    })
+    Ok(hasher.finalize_non_root())
+}
+
+/// What parts that stand side by side contribute together. blake3 gives the left side as many as a power of two holds.
+fn merged(values: &[ChainingValue]) -> ChainingValue {
+    if let [value] = values {
+        return *value;
+    }
+    let (left, right) = halves(values);
+    merge_subtrees_non_root(&merged(left), &merged(right), Mode::Hash)
+}
+
+fn halves(values: &[ChainingValue]) -> (&[ChainingValue], &[ChainingValue]) {
+    values.split_at(1 << (values.len() - 1).ilog2())
 }
 
 /// Takes the digest of content that comes in pieces.
@@ -159,7 +179,6 @@ mod tests {
     fn digests_are_blake3_and_survive_their_text() {
         assert_eq!(Digest::of_bytes(b"").to_string(), NOTHING);
         assert_eq!(NOTHING.parse(), Ok(Digest::of_bytes(b"")));
-        assert_eq!(Digest::of_reader(&b"abc"[..]).unwrap(), Digest::of_bytes(b"abc"));
         let mut hasher = Hasher::default();
         hasher.update(b"a");
         hasher.update(b"bc");
@@ -167,26 +186,29 @@ mod tests {
     }
 
     #[test]
-    fn content_of_any_length_has_the_digest_of_its_bytes() {
-        let bytes: Vec<u8> = (0..5 * PIECE as usize / 2).map(|index| (index % 251) as u8).collect();
-        for length in [0, 1, PIECE - 1, PIECE, PIECE + 1, 2 * PIECE, 5 * PIECE / 2] {
+    fn a_file_of_any_length_has_the_digest_of_its_bytes() {
+        let bytes: Vec<u8> = (0..13 * PART / 2).map(|index| (index % 251) as u8).collect();
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        for length in [0, 3, PART - 1, PART, PART + 1, 2 * PART, 5 * PART / 2, 3 * PART, 4 * PART, 13 * PART / 2] {
             let part = &bytes[..length as usize];
-            assert_eq!(Digest::of_reader(part).unwrap(), Digest::of_bytes(part), "{length}");
+            std::fs::write(&path, part).unwrap();
+            assert_eq!(Digest::of_file(&path).unwrap(), Digest::of_bytes(part), "{length}");
         }
     }
 
     #[test]
-    fn a_reader_that_fails_late_is_an_error() {
-        struct Fails;
-        impl Read for Fails {
-            fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
-                Err(io::Error::other("torn"))
-            }
+    fn a_file_that_is_shorter_than_it_was_is_told_by_its_parts() {
+        let file = tempfile::tempfile().unwrap();
+        file.set_len(3 * PART / 2).unwrap();
+        for length in [2 * PART, 9 * PART] {
+            assert_eq!(of_parts(&file, length).unwrap_err().kind(), ErrorKind::UnexpectedEof, "{length}");
         }
-        for length in [0, PIECE, 3 * PIECE] {
-            let reader = io::repeat(7).take(length).chain(Fails);
-            assert_eq!(Digest::of_reader(reader).unwrap_err().to_string(), "torn", "{length}");
-        }
+    }
+
+    #[test]
+    fn a_folder_has_no_digest() {
+        assert!(Digest::of_file(tempfile::tempdir().unwrap().path()).is_err());
     }
 
     #[test]

@@ -40,7 +40,7 @@ impl Project {
         for (name, content) in files {
             fs::write(directory.join(name), content).unwrap();
         }
-        self.store.keep_tree(&directory).unwrap()
+        self.store.keep_tree_copy(&directory).unwrap()
     }
 
     /// Keeps a result that was computed `days` ago.

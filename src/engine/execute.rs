@@ -21,6 +21,7 @@ use crate::event::Event;
 use crate::fingerprint::Document;
 use crate::plan::sources::WitnessedSources;
 use crate::spec::pipeline::{OutputReference, PipelineStage};
+use crate::store::objects::MovedIn;
 use crate::store::records::{Record, RecordedOutput};
 use crate::store::{Store, StoreError, files};
 
@@ -105,8 +106,9 @@ impl Attempt<'_> {
         if has_changed_sources(session, stage, self.sources)? {
             return Ok(None);
         }
-        let outputs = keep_outputs(session, stage, directory, &rows)?;
+        let (outputs, moved) = keep_outputs(session, stage, directory, &rows)?;
         (self.announce)(&outputs);
+        files::side_by_side(&moved, MovedIn::make_durable)?;
         let record = Record {
             fingerprint: document.fingerprint(),
             document: document.text().to_owned(),
@@ -228,20 +230,22 @@ fn heal(session: &Session, digest: Digest, from: &PipelineStage, output: &Output
     Err(StoreError::Damaged { digest, problem: "damaged, and so is the output at its place" })
 }
 
-/// Moves the declared outputs from the stage's private folder into the store.
+/// Moves the declared outputs from the stage's private folder into the store, where they are not durable yet.
 fn keep_outputs(
     session: &Session,
     stage: &PipelineStage,
     directory: &Path,
     rows: &BTreeMap<String, u64>,
-) -> Result<Outputs, StageError> {
+) -> Result<(Outputs, Vec<MovedIn>), StageError> {
     let keep = |output: &Output| {
         let path = written(stage, output, directory)?;
-        let digest = session.store.keep(&path, output.kind)?;
-        Ok((output.name.to_string(), RecordedOutput { digest, rows: rows.get(&*output.name).copied() }))
+        Ok(session.store.move_in(&path, output.kind)?)
     };
-    let kept: Result<Vec<_>, StageError> = files::side_by_side(stage.stage.outputs(), keep);
-    Ok(kept?.into_iter().collect())
+    let moved: Vec<MovedIn> = files::side_by_side::<_, _, StageError>(stage.stage.outputs(), keep)?;
+    let recorded = |(output, moved): (&Output, &MovedIn)| {
+        (output.name.to_string(), RecordedOutput { digest: moved.digest, rows: rows.get(&*output.name).copied() })
+    };
+    Ok((stage.stage.outputs().iter().zip(&moved).map(recorded).collect(), moved))
 }
 
 /// Where the stage wrote an output.

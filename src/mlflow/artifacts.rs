@@ -134,7 +134,7 @@ fn copy(from: &Path, path: &str, files: &Path) -> io::Result<Artifact> {
     files::copy(from, &to)?;
     let file = std::fs::File::open(&to)?;
     let bytes = file.metadata()?.len();
-    let digest = Digest::of_reader(&file)?;
+    let digest = Digest::of_open(&file)?;
     Ok(Artifact { path: path.to_owned(), digest: digest.to_string(), bytes })
 }
 

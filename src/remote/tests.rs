@@ -69,7 +69,7 @@ impl Machine {
             seconds: 0.5,
             outputs: [
                 ("customers".to_owned(), output(self.store.keep_file(&path).unwrap(), Some(2))),
-                ("images".to_owned(), output(self.store.keep_tree(&images).unwrap(), None)),
+                ("images".to_owned(), output(self.store.keep_tree_copy(&images).unwrap(), None)),
             ]
             .into(),
         };

@@ -15,13 +15,16 @@ pub mod records;
 pub mod remembered;
 pub mod tree;
 
+use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use segpipe_stages::contract::{Fault, StageFault};
 
 use crate::digest::Digest;
+use remembered::Witness;
 
 /// Folder of everything a run writes, in the pipeline file's folder.
 pub const ARTIFACTS: &str = "artifacts";
@@ -130,13 +133,16 @@ pub struct Store {
     state: PathBuf,
     placement: Placement,
     counter: AtomicU64,
+    /// Objects that this process moved in, as they were then.
+    own: Mutex<HashMap<Digest, Witness>>,
 }
 
 impl Store {
     /// The store of the project in folder `project`. Touches nothing.
     pub fn new(project: &Path) -> Self {
         let state = project.join(ARTIFACTS).join(STATE);
-        Self { project: project.to_owned(), state, placement: Placement::default(), counter: AtomicU64::new(0) }
+        let (placement, counter, own) = Default::default();
+        Self { project: project.to_owned(), state, placement, counter, own }
     }
 
     /// The same, placing outputs in this way.

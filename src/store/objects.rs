@@ -3,12 +3,14 @@
 //! For: taking finished files in, finding and verifying them. Not for: directories (`tree`) or where outputs are
 //! shown (`placement`). Called by: `tree`, `placement`, the engine.
 
+use std::collections::HashMap;
 use std::fs::{self, File, Permissions};
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::{MutexGuard, PoisonError};
 
-use super::remembered::Remembered;
+use super::remembered::{Remembered, Witness};
 use super::{Store, StoreError, files};
 use crate::digest::Digest;
 
@@ -28,10 +30,7 @@ impl Store {
     /// # Errors
     /// Where the disk refuses.
     pub fn keep_file(&self, path: &Path) -> Result<Digest, StoreError> {
-        let file = File::open(path).map_err(StoreError::file("read", path))?;
-        let digest = Digest::of_reader(&file).map_err(StoreError::file("read", path))?;
-        self.seal(path, &file, digest)?;
-        Ok(digest)
+        self.move_in_file(path)?.make_durable()
     }
 
     /// Moves a finished file, whose content was seen to have this digest as it was written, into the store.
@@ -39,24 +38,8 @@ impl Store {
     /// # Errors
     /// Where the disk refuses.
     pub fn keep_verified(&self, path: &Path, digest: Digest) -> Result<(), StoreError> {
-        let file = File::open(path).map_err(StoreError::file("read", path))?;
-        self.seal(path, &file, digest)
-    }
-
-    /// Makes a file durable, and then the object of this digest.
-    fn seal(&self, path: &Path, file: &File, digest: Digest) -> Result<(), StoreError> {
-        let seal = || {
-            file.set_permissions(Permissions::from_mode(READ_ONLY))?;
-            file.sync_all()
-        };
-        seal().map_err(StoreError::file("write", path))?;
-        let object = self.object_path(digest);
-        files::pass("object.synced", &object)?;
-        if let Some(folder) = object.parent() {
-            files::create_directory(folder)?;
-        }
-        files::rename_synced(path, &object)?;
-        files::pass("object.stored", &object)
+        let file = open_read_only(path)?;
+        self.move_in_as(digest, path, file)?.make_durable().map(drop)
     }
 
     /// Takes a copy of a file that stays where it is into the store, under the digest of what was copied.
@@ -64,9 +47,54 @@ impl Store {
     /// # Errors
     /// Where it cannot be read or the disk refuses.
     pub fn keep_copy(&self, path: &Path) -> Result<Digest, StoreError> {
+        self.move_in_copy(path)?.make_durable()
+    }
+
+    /// As [`Store::keep_file`], but for its being durable.
+    ///
+    /// # Errors
+    /// Where the disk refuses.
+    pub(super) fn move_in_file(&self, path: &Path) -> Result<MovedIn, StoreError> {
+        let file = open_read_only(path)?;
+        let before = Witness::of_open(&file).map_err(StoreError::file("read", path))?;
+        let digest = Digest::of_open(&file).map_err(StoreError::file("read", path))?;
+        let moved = self.move_in_as(digest, path, file)?;
+        let object = self.object_path(digest);
+        let after = Witness::of(&object).map_err(StoreError::file("read", &object))?;
+        if after.shows_the_content_of(&before) {
+            self.lock_own().insert(digest, after);
+        }
+        Ok(moved)
+    }
+
+    /// As [`Store::keep_copy`], but for its being durable.
+    ///
+    /// # Errors
+    /// Where it cannot be read or the disk refuses.
+    pub(super) fn move_in_copy(&self, path: &Path) -> Result<MovedIn, StoreError> {
         let copy = self.temporary_path("copy");
         copy_file(path, &copy)?;
-        self.keep_file(&copy)
+        self.move_in_file(&copy)
+    }
+
+    fn move_in_as(&self, digest: Digest, path: &Path, file: File) -> Result<MovedIn, StoreError> {
+        let object = self.object_path(digest);
+        if let Some(folder) = object.parent() {
+            files::create_directory(folder)?;
+        }
+        fs::rename(path, &object).map_err(StoreError::file("place", &object))?;
+        files::pass("object.stored", &object)?;
+        Ok(MovedIn { digest, files: vec![(object, file)] })
+    }
+
+    /// Whether the object was moved in by this process, which took its digest, and is still the same file.
+    pub(super) fn is_own(&self, digest: Digest) -> bool {
+        let own = self.lock_own().get(&digest).copied();
+        own.is_some() && Witness::of(&self.object_path(digest)).ok() == own
+    }
+
+    fn lock_own(&self) -> MutexGuard<'_, HashMap<Digest, Witness>> {
+        self.own.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether the object is there with the content its name says.
@@ -75,12 +103,48 @@ impl Store {
     /// Where it is there and cannot be read.
     pub fn has_intact_object(&self, digest: Digest, remembered: &Remembered) -> Result<bool, StoreError> {
         let object = self.object_path(digest);
+        if self.is_own(digest) {
+            return Ok(true);
+        }
         match remembered.digest(&object) {
             Ok(found) => Ok(found == digest),
             Err(error) if files::is_absence(&error) => Ok(false),
             Err(error) => Err(StoreError::file("read", &object)(error)),
         }
     }
+}
+
+/// An output that the store has and everybody can read, and that a crash of the machine may still destroy.
+#[must_use]
+#[derive(Debug)]
+pub struct MovedIn {
+    /// Its digest.
+    pub digest: Digest,
+    /// The objects it consists of, open.
+    pub(super) files: Vec<(PathBuf, File)>,
+}
+
+impl MovedIn {
+    /// Makes it durable; returns its digest.
+    ///
+    /// # Errors
+    /// Where the disk refuses.
+    pub fn make_durable(&self) -> Result<Digest, StoreError> {
+        let sync = |(object, file): &(PathBuf, File)| {
+            file.sync_all().map_err(StoreError::file("write", object))?;
+            files::sync_parent(object)?;
+            files::pass("object.synced", object)
+        };
+        files::side_by_side(&self.files, sync)?;
+        Ok(self.digest)
+    }
+}
+
+/// Opens a finished file, to which nobody is to write any more.
+fn open_read_only(path: &Path) -> Result<File, StoreError> {
+    let file = File::open(path).map_err(StoreError::file("read", path))?;
+    file.set_permissions(Permissions::from_mode(READ_ONLY)).map_err(StoreError::file("write", path))?;
+    Ok(file)
 }
 
 /// Copies a file, sharing its blocks where the file system can, and leaves the copy writable.

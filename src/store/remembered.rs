@@ -47,6 +47,19 @@ impl Witness {
         Ok(Self::from_metadata(&fs::metadata(path)?))
     }
 
+    /// The witness of an open file now.
+    ///
+    /// # Errors
+    /// Where the system does not tell.
+    pub(super) fn of_open(file: &File) -> io::Result<Self> {
+        Ok(Self::from_metadata(&file.metadata()?))
+    }
+
+    /// Whether this is the file that `earlier` was of, by another name or with other permissions, but not written to.
+    pub(super) fn shows_the_content_of(&self, earlier: &Self) -> bool {
+        Self { changed: earlier.changed, ..*self } == *earlier
+    }
+
     fn from_metadata(metadata: &Metadata) -> Self {
         Self {
             device: metadata.dev(),
@@ -187,7 +200,7 @@ impl Remembered {
             let file = File::open(path)?;
             let before = Witness::from_metadata(&file.metadata()?);
             let is_old_enough = before.age() >= granularity(path);
-            let digest = Digest::of_reader(&file)?;
+            let digest = Digest::of_open(&file)?;
             let after = Witness::of(path)?;
             if before != after {
                 continue;

@@ -8,6 +8,7 @@ use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use super::objects::MovedIn;
 use super::remembered::Remembered;
 use super::{Store, StoreError, files};
 use crate::digest::Digest;
@@ -61,27 +62,30 @@ impl Store {
     ///
     /// # Errors
     /// Where something in it is neither file nor folder, or the disk refuses.
-    pub fn keep_tree(&self, directory: &Path) -> Result<Digest, StoreError> {
-        self.build_tree(directory, |path| self.keep_file(path))
+    pub(super) fn move_in_tree(&self, directory: &Path) -> Result<MovedIn, StoreError> {
+        self.build_tree(directory, |path| self.move_in_file(path))
     }
 
     /// Takes copies of all files of a directory that stays where it is.
     ///
     /// # Errors
-    /// As [`Store::keep_tree`].
+    /// As [`Store::move_in_tree`].
     pub fn keep_tree_copy(&self, directory: &Path) -> Result<Digest, StoreError> {
-        self.build_tree(directory, |path| self.keep_copy(path))
+        self.build_tree(directory, |path| self.move_in_copy(path))?.make_durable()
     }
 
     fn build_tree(
         &self,
         directory: &Path,
-        keep: impl Fn(&Path) -> Result<Digest, StoreError> + Sync,
-    ) -> Result<Digest, StoreError> {
-        let kept = files::side_by_side(&list(directory)?, |(name, path)| Ok((name.clone(), keep(path)?)))?;
+        move_in: impl Fn(&Path) -> Result<MovedIn, StoreError> + Sync,
+    ) -> Result<MovedIn, StoreError> {
+        let moved = files::side_by_side(&list(directory)?, |(name, path)| Ok((name.clone(), move_in(path)?)))?;
+        let files = moved.iter().map(|(name, file)| (name.clone(), file.digest)).collect();
         let tree = self.temporary_path("tree");
-        files::write_synced(&tree, Tree { files: kept }.to_text().as_bytes())?;
-        self.keep_file(&tree)
+        fs::write(&tree, Tree { files }.to_text()).map_err(StoreError::file("write", &tree))?;
+        let mut whole = self.move_in_file(&tree)?;
+        whole.files.extend(moved.into_iter().flat_map(|(_, file)| file.files));
+        Ok(whole)
     }
 
     /// Reads a tree object.
@@ -223,7 +227,7 @@ mod tests {
         let store = Store::new(folder.path());
         store.prepare().unwrap();
         let remembered = Remembered::load(folder.path(), folder.path().join("remembered.json"));
-        let digest = store.keep_tree(&directory(folder.path())).unwrap();
+        let digest = store.move_in_tree(&directory(folder.path())).unwrap().make_durable().unwrap();
         fs::remove_file(store.object_path(Digest::of_bytes(b"a"))).unwrap();
         assert!(!store.has_intact_tree(digest, &remembered).unwrap());
     }
@@ -235,6 +239,6 @@ mod tests {
         store.prepare().unwrap();
         let directory = directory(folder.path());
         std::os::unix::fs::symlink("b.png", directory.join("link.png")).unwrap();
-        assert!(matches!(store.keep_tree(&directory), Err(StoreError::NotAFile { .. })));
+        assert!(matches!(store.move_in_tree(&directory), Err(StoreError::NotAFile { .. })));
     }
 }
