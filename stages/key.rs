@@ -18,35 +18,47 @@ pub type KeySet = HashSet<Key, BuildHasherDefault<Folded>>;
 /// A map from keys.
 pub type KeyMap<V> = HashMap<Key, V, BuildHasherDefault<Folded>>;
 
-/// Makes keys. Every part is marked off with its kind and length, so no two lists of parts are written alike.
+/// Makes keys. Every part is marked off with its kind and length, so no two lists of parts are written alike: short
+/// marks, because short rows are hashed faster.
 #[derive(Debug, Clone, Default)]
 pub struct KeyBuilder(Vec<u8>);
+
+/// What begins a part: one of these, or for a short text [`SHORT_TEXT`] and its length.
+const NOTHING: u8 = 0;
+const NUMBER: u8 = 1;
+const LARGE_NUMBER: u8 = 2;
+const LONG_TEXT: u8 = 3;
+const SHORT_TEXT: u8 = 4;
 
 impl KeyBuilder {
     /// Adds a text that may be missing.
     pub fn text(&mut self, text: Option<&str>) -> &mut Self {
-        match text {
-            Some(text) => {
-                let mut mark = [1; 9];
-                mark[1..].copy_from_slice(&(text.len() as u64).to_le_bytes());
-                self.0.extend_from_slice(&mark);
-                self.0.extend_from_slice(text.as_bytes());
-            }
-            None => self.0.push(0),
+        let Some(text) = text else { return self.nothing() };
+        if let Some(mark) = u8::try_from(text.len()).ok().and_then(|length| length.checked_add(SHORT_TEXT)) {
+            self.0.push(mark);
+        } else {
+            self.0.push(LONG_TEXT);
+            self.0.extend_from_slice(&(text.len() as u64).to_le_bytes());
         }
+        self.0.extend_from_slice(text.as_bytes());
         self
     }
 
     /// Adds a number that may be missing.
     pub fn number(&mut self, number: Option<i128>) -> &mut Self {
-        match number {
-            Some(number) => {
-                let mut mark = [2; 17];
-                mark[1..].copy_from_slice(&number.to_le_bytes());
-                self.0.extend_from_slice(&mark);
-            }
-            None => self.0.push(0),
+        let Some(number) = number else { return self.nothing() };
+        if let Ok(number) = i64::try_from(number) {
+            self.0.push(NUMBER);
+            self.0.extend_from_slice(&number.to_le_bytes());
+        } else {
+            self.0.push(LARGE_NUMBER);
+            self.0.extend_from_slice(&number.to_le_bytes());
         }
+        self
+    }
+
+    fn nothing(&mut self) -> &mut Self {
+        self.0.push(NOTHING);
         self
     }
 
@@ -101,6 +113,18 @@ mod tests {
         assert_ne!(key.text(Some("")).finish(), nothing);
         assert_ne!(key.number(Some(0)).finish(), nothing);
         assert_ne!(key.number(Some(1)).finish(), key.number(Some(-1)).finish());
+    }
+
+    #[test]
+    fn long_texts_and_large_numbers_are_marked_off_like_short_ones() {
+        let long = "x".repeat(1000);
+        let mut seen = KeySet::default();
+        for length in [0, 1, 250, 251, 252, 255, 256, 1000] {
+            assert!(seen.insert(KeyBuilder::default().text(Some(&long[..length])).text(Some("x")).finish()));
+        }
+        for number in [i128::from(i64::MAX), i128::from(i64::MAX) + 1, i128::from(i64::MIN) - 1, 1 << 64, 0] {
+            assert!(seen.insert(KeyBuilder::default().number(Some(number)).finish()), "{number}");
+        }
     }
 
     #[test]

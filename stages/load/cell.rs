@@ -8,7 +8,6 @@ use crate::problems::NOT_A_NUMBER;
 
 use super::dates;
 use super::numbers::{self, Scale, Scaled};
-use super::params::DecimalMark;
 
 /// Characters of an unusable cell that its problem quotes.
 const QUOTED: usize = 200;
@@ -65,14 +64,13 @@ impl Cell<'_> {
         quoted(&text)
     }
 
-    /// Its number at a column's scale; `text` is its trimmed text.
-    pub(super) fn number(&self, mark: DecimalMark, scale: Scale) -> Result<Scaled, &'static str> {
+    /// Its number at a column's scale, where it is no text.
+    pub(super) fn number(&self, scale: Scale) -> Result<Scaled, &'static str> {
         match self {
             Self::Integer(value) => numbers::rescale(i128::from(*value), 0, scale),
             Self::Float(value) => numbers::read_float(*value, scale),
             Self::Decimal(value, digits) => numbers::rescale(*value, i32::from(*digits), scale),
-            Self::Text(text) => numbers::read(trimmed(text), mark, scale),
-            Self::Empty | Self::Time(_) | Self::BadTime(_) => Err(NOT_A_NUMBER),
+            Self::Empty | Self::Text(_) | Self::Time(_) | Self::BadTime(_) => Err(NOT_A_NUMBER),
         }
     }
 }

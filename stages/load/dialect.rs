@@ -9,7 +9,7 @@ use encoding_rs::Encoding;
 
 use super::dates::{OrderHint, Parts};
 use super::error::LoadError;
-use super::numbers::{MarkHint, mark_hint};
+use super::numbers::MarkHint;
 use super::params::{DateRule, DecimalMark, LoadParams};
 
 /// Where one of a hundred contradicts the others it is taken for a slip, and its cells for unusable.
@@ -100,9 +100,9 @@ impl Evidence {
         }
     }
 
-    /// Takes in a number as written.
-    pub(super) fn see_number(&mut self, text: &str) {
-        match mark_hint(text) {
+    /// Takes in what a number, as written, says about the decimal mark.
+    pub(super) fn see_mark(&mut self, hint: MarkHint, text: &str) {
+        match hint {
             MarkHint::Point => self.marks.point.add(text),
             MarkHint::Comma => self.marks.comma.add(text),
             MarkHint::Either => self.marks.either.add(text),
@@ -230,6 +230,7 @@ pub(super) fn is_read_as_it_stands(encoding: &Encoding) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::numbers::{MONEY, read_with_hint};
     use super::*;
 
     fn dates(texts: &[&str]) -> Result<DateRule, LoadError> {
@@ -243,7 +244,7 @@ mod tests {
     fn mark(texts: &[&str]) -> Result<DecimalMark, LoadError> {
         let mut evidence = Evidence::default();
         for text in texts {
-            evidence.see_number(text);
+            evidence.see_mark(read_with_hint(text, DecimalMark::Point, MONEY).1, text);
         }
         evidence.settle(Path::new("sales.csv"), &LoadParams::default()).map(|dialect| dialect.mark)
     }
@@ -306,7 +307,7 @@ mod tests {
     #[test]
     fn what_is_given_is_not_questioned() {
         let mut evidence = Evidence::default();
-        evidence.see_number("1.234");
+        evidence.see_mark(MarkHint::Either, "1.234");
         evidence.see_date(Parts::read("1/2/2011").unwrap(), "1/2/2011");
         let params = LoadParams {
             date_format: Some("day_first".into()),

@@ -26,6 +26,9 @@ pub(super) const PRICE: Scale = Scale { digits: 6, bound: 10_i128.pow(18) };
 /// decimal(38,9).
 pub(super) const MONEY: Scale = Scale { digits: 9, bound: 10_i128.pow(38) };
 
+/// 10^0 to 10^9: what numbers are brought to their scale by, a multiplication instead of ten.
+const POWERS: [i64; 10] = [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000, 1_000_000_000];
+
 /// A number at a column's scale.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Scaled {
@@ -48,11 +51,11 @@ pub(super) enum MarkHint {
     Either,
 }
 
-/// Reads `text` (trimmed) as a number whose decimals follow `mark`.
-pub(super) fn read(text: &str, mark: DecimalMark, scale: Scale) -> Result<Scaled, &'static str> {
+/// Reads `text` (trimmed) as a number whose decimals follow `mark`; with what the text says about the decimal mark.
+pub(super) fn read_with_hint(text: &str, mark: DecimalMark, scale: Scale) -> (Result<Scaled, &'static str>, MarkHint) {
     match read_plain(text.as_bytes(), mark, scale) {
-        Some(scaled) => Ok(scaled),
-        None => Written::read(text, mark)?.scaled(scale),
+        Some((scaled, hint)) => (Ok(scaled), hint),
+        None => (Written::read(text, mark).and_then(|written| written.scaled(scale)), mark_hint(text)),
     }
 }
 
@@ -84,7 +87,7 @@ pub(super) fn rescale(mantissa: i128, digits: i32, scale: Scale) -> Result<Scale
 }
 
 /// The common case: a sign, up to 17 digits, the mark, no more decimals than the scale keeps.
-fn read_plain(bytes: &[u8], mark: DecimalMark, scale: Scale) -> Option<Scaled> {
+fn read_plain(bytes: &[u8], mark: DecimalMark, scale: Scale) -> Option<(Scaled, MarkHint)> {
     let (is_negative, digits) = match bytes.split_first()? {
         (b'-', rest) => (true, rest),
         _ => (false, bytes),
@@ -93,24 +96,25 @@ fn read_plain(bytes: &[u8], mark: DecimalMark, scale: Scale) -> Option<Scaled> {
         return None;
     }
     let mark = mark.as_str().as_bytes()[0];
-    let (mut value, mut decimals, mut has_mark, mut count) = (0_i64, 0_u32, false, 0);
-    for byte in digits {
+    let (mut value, mut marked) = (0_i64, None);
+    for (place, byte) in digits.iter().enumerate() {
         if byte.is_ascii_digit() {
             value = value * 10 + i64::from(byte - b'0');
-            decimals += u32::from(has_mark);
-            count += 1;
-        } else if *byte == mark && !has_mark {
-            has_mark = true;
+        } else if *byte == mark && marked.is_none() {
+            marked = Some(place);
         } else {
             return None;
         }
     }
-    if count == 0 || count > 17 || decimals > scale.digits {
+    let count = digits.len() - usize::from(marked.is_some());
+    let decimals = marked.map_or(0, |place| digits.len() - 1 - place);
+    if count == 0 || count > 17 || decimals > scale.digits as usize {
         return None;
     }
-    let value = i128::from(value) * 10_i128.pow(scale.digits - decimals);
+    let value = i128::from(value) * i128::from(*POWERS.get(scale.digits as usize - decimals)?);
     let value = if is_negative { -value } else { value };
-    (value.abs() < scale.bound).then_some(Scaled { value, is_rounded: false })
+    let hint = marked.map_or(MarkHint::None, |place| hint_of(&digits[..place], mark, decimals));
+    (value.abs() < scale.bound).then_some((Scaled { value, is_rounded: false }, hint))
 }
 
 /// The decimal of at most 15 digits and `scale` decimals that `value` is the nearest float of, where there is one.
@@ -227,7 +231,7 @@ fn ungrouped(whole: &str, separator: char) -> Option<String> {
 }
 
 /// What `text` (trimmed) says about the decimal mark.
-pub(super) fn mark_hint(text: &str) -> MarkHint {
+fn mark_hint(text: &str) -> MarkHint {
     // Numbers are short: to look at every byte is quicker than a search that is made for long texts.
     if !text.bytes().any(|byte| matches!(byte, b'.' | b',')) {
         return MarkHint::None;
@@ -244,13 +248,18 @@ fn plain_hint(bytes: &[u8]) -> Option<MarkHint> {
     if !is_plain {
         return None;
     }
+    Some(hint_of(whole, digits[at], decimals.len()))
+}
+
+/// What a number of these digits, the only mark that it has and so many decimals says.
+fn hint_of(whole: &[u8], mark: u8, decimals: usize) -> MarkHint {
     // By the other mark this one would set a group of three off.
-    let is_group = (1..=3).contains(&whole.len()) && whole[0] != b'0' && decimals.len() == 3;
-    Some(match (is_group, digits[at]) {
+    let is_group = (1..=3).contains(&whole.len()) && whole[0] != b'0' && decimals == 3;
+    match (is_group, mark) {
         (true, _) => MarkHint::Either,
         (false, b'.') => MarkHint::Point,
         (false, _) => MarkHint::Comma,
-    })
+    }
 }
 
 fn full_hint(text: &str) -> MarkHint {
@@ -270,6 +279,12 @@ mod tests {
 
     const POINT: DecimalMark = DecimalMark::Point;
     const COMMA: DecimalMark = DecimalMark::Comma;
+
+    fn read(text: &str, mark: DecimalMark, scale: Scale) -> Result<Scaled, &'static str> {
+        let (number, hint) = read_with_hint(text, mark, scale);
+        assert_eq!(hint, mark_hint(text), "`{text}`");
+        number
+    }
 
     fn price(text: &str) -> Result<(i128, bool), &'static str> {
         read(text, POINT, PRICE).map(|scaled| (scaled.value, scaled.is_rounded))

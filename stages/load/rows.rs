@@ -19,7 +19,7 @@ use super::columns::Mapping;
 use super::dates::{self, Parts};
 use super::dialect::{Dialect, Evidence};
 use super::names::Column;
-use super::numbers::{MONEY, PRICE, QUANTITY, Scale};
+use super::numbers::{MONEY, PRICE, QUANTITY, Scale, read_with_hint};
 use super::params::{DateRule, DecimalMark};
 
 /// Words that programs write where a customer is missing.
@@ -209,24 +209,32 @@ impl<'a> RowsBuilder<'a> {
     }
 
     fn push_text(&mut self, index: usize, column: Column, cell: &Cell<'_>) {
-        let text = if cell.is_blank() { None } else { cell.text() };
-        let text = text.as_deref().map(|text| match column {
+        let text = cell.text();
+        let text = text.as_deref().map(|text| (text, trimmed(text))).filter(|(_, trimmed)| !trimmed.is_empty());
+        let text = text.map(|(text, trimmed)| match column {
             Column::Description => text,
-            Column::Customer | Column::Invoice => without_decimal(trimmed(text), self.dialect.mark),
-            _ => trimmed(text),
+            Column::Customer | Column::Invoice => without_decimal(trimmed, self.dialect.mark),
+            _ => trimmed,
         });
         let is_someone = |text: &&str| column != Column::Customer || !NOBODY.contains(text);
         self.texts[index].append_option(text.filter(is_someone));
     }
 
     fn number(&mut self, column: Column, cell: &Cell<'_>, scale: Scale) -> Option<i128> {
-        if cell.is_blank() {
-            return None;
-        }
-        if let Cell::Text(text) = cell {
-            self.evidence.see_number(trimmed(text));
-        }
-        match cell.number(self.dialect.mark, scale) {
+        let number = match cell {
+            Cell::Empty => return None,
+            Cell::Text(text) => {
+                let text = trimmed(text);
+                if text.is_empty() {
+                    return None;
+                }
+                let (number, hint) = read_with_hint(text, self.dialect.mark, scale);
+                self.evidence.see_mark(hint, text);
+                number
+            }
+            other => other.number(scale),
+        };
+        match number {
             Ok(scaled) => {
                 self.counts.rounded_cells += u64::from(scaled.is_rounded);
                 Some(scaled.value)
