@@ -7,9 +7,10 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow_array::{Array, ArrayRef, BooleanArray, Decimal128Array, RecordBatch, StringArray};
+use arrow_array::{Array, ArrayRef, Decimal128Array, RecordBatch, StringArray, UInt32Array};
+use arrow_buffer::BooleanBufferBuilder;
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
-use arrow_select::filter::filter_record_batch;
+use arrow_select::take::take_record_batch;
 
 use crate::contract::{Observer, StageError};
 use crate::duplicates;
@@ -17,7 +18,7 @@ use crate::lines::{Lines, decimal, line_schema};
 use crate::moment;
 use crate::schema;
 use crate::stream::{self, Piece};
-use crate::table::{Facts, TableReader, TableWriter, column};
+use crate::table::{Facts, Selected, TableReader, TableWriter, column};
 use crate::validate::rules;
 
 use super::PreprocessError;
@@ -99,7 +100,7 @@ struct Cleaner {
 
 /// One piece of the table, cleaned.
 struct Part {
-    orders: RecordBatch,
+    orders: Selected,
     orphans: RecordBatch,
     flow: Flow,
     met: Met,
@@ -126,21 +127,21 @@ impl Cleaner {
         complete(&lines)?;
         let mut sightings = Sightings::new(&piece.batch, self.is_by_day);
         let (mut flow, mut met) = (Flow::default(), Met::default());
-        let (mut kept, mut orphans) = (Rows::default(), Rows::default());
+        let (mut kept, mut orphans) = (Kept::new(lines.len()), Orphans::default());
         let mut period: Option<(i64, i64)> = None;
         for (position, row) in (piece.first..).zip(0..lines.len()) {
             let stopped = self.filter.stops(&lines, row, position, &mut met);
             let fate = stopped.map_or_else(|| self.policy.decide(&lines, row, position), Fate::Removed);
             let step = count(&lines, row, fate, &mut flow);
             sightings.note(row, Step::level_of(step), &mut flow);
-            kept.add(&lines, row, fate, step.is_none());
-            orphans.add(&lines, row, fate, matches!(fate, Fate::Orphan { .. }));
+            kept.add(row, fate);
+            orphans.add(&lines, row, fate);
             if step.is_none() {
                 let time = lines.invoice_date.value(row);
                 period = Some(period.map_or((time, time), |(first, last)| (first.min(time), last.max(time))));
             }
         }
-        let (orders, orphans) = (kept.orders(&piece.batch)?, orphans.orphans(&piece.batch)?);
+        let (orders, orphans) = (kept.orders(&lines, &piece.batch)?, orphans.orphans(&piece.batch)?);
         Ok(Part { orders, orphans, flow, met, period })
     }
 }
@@ -178,65 +179,85 @@ fn count(lines: &Lines<'_>, row: usize, fate: Fate, flow: &mut Flow) -> Option<S
     step
 }
 
-/// Some rows of a batch, with what became of their quantities and money.
-#[derive(Default)]
-struct Rows {
-    mask: Vec<bool>,
-    quantities: Vec<Option<i128>>,
-    amounts: Vec<i128>,
-    kinds: Vec<&'static str>,
+/// The rows of a batch that count, and what becomes of them.
+struct Kept {
+    mask: BooleanBufferBuilder,
+    changes: Vec<Change>,
 }
 
-impl Rows {
-    fn add(&mut self, lines: &Lines<'_>, row: usize, fate: Fate, is_in: bool) {
-        self.mask.push(is_in);
-        if !is_in {
-            return;
+/// A row that counts with another quantity and other money than it has.
+struct Change {
+    row: usize,
+    quantity: Option<i128>,
+    amount: i128,
+    is_return: bool,
+}
+
+impl Kept {
+    fn new(rows: usize) -> Self {
+        Self { mask: BooleanBufferBuilder::new(rows), changes: Vec::new() }
+    }
+
+    fn add(&mut self, row: usize, fate: Fate) {
+        if let Fate::Changed { quantity, amount, is_return } = fate {
+            self.changes.push(Change { row, quantity, amount, is_return });
         }
-        let (quantity, amount) = (lines.quantity(row), lines.amount(row).unwrap_or_default());
-        let (quantity, amount, is_return) = match fate {
-            Fate::Changed { quantity, amount, is_return } => (quantity, amount, is_return),
-            Fate::Orphan { matched_quantity, matched_amount } => {
-                let open = quantity.map(|quantity| quantity.abs() - i128::from(matched_quantity));
-                (open, amount - matched_amount, true)
-            }
-            Fate::Purchase | Fate::Removed(_) => (quantity, amount, false),
-        };
-        self.quantities.push(quantity);
-        self.amounts.push(amount);
-        self.kinds.push(if is_return { "return" } else { "purchase" });
-    }
-
-    fn selected(&self, batch: &RecordBatch) -> Result<Vec<ArrayRef>, PreprocessError> {
-        Ok(filter_record_batch(batch, &BooleanArray::from(self.mask.clone()))?.columns().to_vec())
-    }
-
-    fn changed(&self) -> Result<(ArrayRef, ArrayRef), PreprocessError> {
-        let quantities: Decimal128Array = self.quantities.iter().copied().collect();
-        let amounts = Decimal128Array::from_iter_values(self.amounts.iter().copied());
-        let quantities = quantities.with_precision_and_scale(18, 3)?;
-        Ok((Arc::new(quantities), Arc::new(amounts.with_precision_and_scale(38, 9)?)))
+        self.mask.append(matches!(fate, Fate::Purchase | Fate::Changed { .. }));
     }
 
     /// The rows as orders: with the quantities and money that are left, and their kind.
-    fn orders(&self, batch: &RecordBatch) -> Result<RecordBatch, PreprocessError> {
-        let mut columns = self.selected(batch)?;
-        let (quantities, amounts) = self.changed()?;
+    fn orders(mut self, lines: &Lines<'_>, batch: &RecordBatch) -> Result<Selected, PreprocessError> {
         let schema = schema::orders();
-        for (name, array) in [("quantity", quantities), ("amount", amounts)] {
-            columns[schema.index_of(name)?] = array;
+        let mut columns = batch.columns().to_vec();
+        let mut kinds = vec!["purchase"; lines.len()];
+        if !self.changes.is_empty() {
+            let mut quantities: Vec<Option<i128>> = lines.quantity.iter().collect();
+            let mut amounts: Vec<Option<i128>> = lines.amount.iter().collect();
+            for Change { row, quantity, amount, is_return } in self.changes {
+                (quantities[row], amounts[row]) = (quantity, Some(amount));
+                kinds[row] = if is_return { "return" } else { "purchase" };
+            }
+            for (name, array) in [("quantity", quantity_array(quantities)?), ("amount", amount_array(amounts)?)] {
+                columns[schema.index_of(name)?] = array;
+            }
         }
-        columns.push(Arc::new(StringArray::from_iter_values(&self.kinds)));
-        Ok(RecordBatch::try_new(schema, columns)?)
+        columns.push(Arc::new(StringArray::from_iter_values(kinds)));
+        Ok(Selected::by_mask(RecordBatch::try_new(schema, columns)?, &self.mask.finish()))
+    }
+}
+
+/// Returns of a batch without a purchase, with what is open of them.
+#[derive(Default)]
+struct Orphans {
+    rows: Vec<u32>,
+    quantities: Vec<Option<i128>>,
+    amounts: Vec<Option<i128>>,
+}
+
+impl Orphans {
+    fn add(&mut self, lines: &Lines<'_>, row: usize, fate: Fate) {
+        if let Fate::Orphan { matched_quantity, matched_amount } = fate {
+            self.rows.push(row as u32);
+            let open = lines.quantity(row).map(|quantity| quantity.abs() - i128::from(matched_quantity));
+            self.quantities.push(open);
+            self.amounts.push(Some(lines.amount(row).unwrap_or_default() - matched_amount));
+        }
     }
 
     /// The rows as orphans: as they were, with what is open of them.
-    fn orphans(&self, batch: &RecordBatch) -> Result<RecordBatch, PreprocessError> {
-        let mut columns = self.selected(batch)?;
-        let (quantities, amounts) = self.changed()?;
-        columns.extend([quantities, amounts]);
+    fn orphans(self, batch: &RecordBatch) -> Result<RecordBatch, PreprocessError> {
+        let mut columns = take_record_batch(batch, &UInt32Array::from(self.rows))?.columns().to_vec();
+        columns.extend([quantity_array(self.quantities)?, amount_array(self.amounts)?]);
         Ok(RecordBatch::try_new(schema::orphans(), columns)?)
     }
+}
+
+fn quantity_array(thousandths: Vec<Option<i128>>) -> Result<ArrayRef, PreprocessError> {
+    Ok(Arc::new(Decimal128Array::from(thousandths).with_precision_and_scale(18, 3)?))
+}
+
+fn amount_array(billionths: Vec<Option<i128>>) -> Result<ArrayRef, PreprocessError> {
+    Ok(Arc::new(Decimal128Array::from(billionths).with_precision_and_scale(38, 9)?))
 }
 
 /// Where cleaned pieces go, one after the other.
@@ -260,7 +281,7 @@ impl Outputs {
     }
 
     fn take(&mut self, part: &Part) -> Result<(), StageError> {
-        self.orders.write(&part.orders)?;
+        self.orders.write_selected(&part.orders)?;
         self.orphans.write(&part.orphans)?;
         self.waterfall.add(&part.flow)?;
         self.met.merge(&part.met);

@@ -31,8 +31,8 @@ pub(super) fn properties(schema: &Schema, footer: Vec<KeyValue>, group_rows: usi
 }
 
 fn with_column(properties: WriterPropertiesBuilder, field: &Field) -> WriterPropertiesBuilder {
-    let Some(encoding) = encoding(field) else { return properties };
     let path = ColumnPath::from(field.name().as_str());
+    let Some(encoding) = encoding(field) else { return properties };
     properties.set_column_dictionary_enabled(path.clone(), false).set_column_encoding(path, encoding)
 }
 

@@ -5,8 +5,11 @@
 //! Not for: the sources users bring (`load` reads those), or what columns mean.
 //! Called by: every stage's thin `impl Stage`, scoring, and whoever shows tables to people.
 
+mod column_writer;
+mod decimals;
 mod encoding;
 mod reader;
+mod selected;
 mod writer;
 
 use std::collections::BTreeMap;
@@ -19,6 +22,7 @@ use parquet::errors::ParquetError;
 use crate::contract::{Fault, StageContext, StageError, StageFault};
 
 pub use reader::TableReader;
+pub use selected::Selected;
 pub use writer::TableWriter;
 
 /// Rows per batch, when written and when read. Page boundaries depend on it, so it is part of the format.

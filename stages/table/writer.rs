@@ -3,20 +3,22 @@
 //! For: equal bytes for equal rows, however they come. Not for: which encoding a column has (`encoding`).
 
 use std::fs::File;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arrow_array::{Array, ArrayRef, RecordBatch};
+use arrow_array::RecordBatch;
 use arrow_schema::{ArrowError, Schema, SchemaRef};
-use arrow_select::concat::concat;
 use parquet::arrow::ArrowWriter;
-use parquet::arrow::arrow_writer::{ArrowColumnWriter, ArrowLeafColumn, ArrowRowGroupWriterFactory, compute_leaves};
+use parquet::arrow::arrow_writer::ArrowRowGroupWriterFactory;
 use parquet::errors::ParquetError;
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::WriterProperties;
 use parquet::file::writer::SerializedFileWriter;
 use rayon::prelude::*;
 
+use super::column_writer::ColumnWriter;
+use super::selected::{self, Selected};
 use super::{CHUNK_ROWS, FACT_PREFIX, Facts, TableError, arrow_error, encoding, file_error, parquet_error};
 
 const ROW_GROUP_ROWS: usize = 1_048_576;
@@ -36,30 +38,14 @@ pub struct TableWriter {
 /// Rows that are not enough for a chunk yet, as they came.
 #[derive(Default)]
 struct Chunk {
-    pieces: Vec<RecordBatch>,
+    pieces: Vec<Selected>,
     rows: usize,
 }
 
-impl Chunk {
-    /// Takes as many of the rows from `start` on as there is room for; returns how many.
-    fn take(&mut self, batch: &RecordBatch, start: usize) -> usize {
-        let taken = (CHUNK_ROWS - self.rows).min(batch.num_rows() - start);
-        self.pieces.push(batch.slice(start, taken));
-        self.rows += taken;
-        taken
-    }
-
-    /// One of its columns, in one piece.
-    fn column(&self, position: usize) -> Result<ArrayRef, ArrowError> {
-        let pieces: Vec<&dyn Array> = self.pieces.iter().map(|piece| piece.column(position).as_ref()).collect();
-        concat(&pieces)
-    }
-}
-
-/// The row group being written: one writer per leaf column, none before the first row.
+/// The row group being written: one writer per column, none before the first row.
 #[derive(Default)]
 struct RowGroup {
-    columns: Vec<ArrowColumnWriter>,
+    columns: Vec<ColumnWriter>,
     rows: usize,
 }
 
@@ -77,21 +63,44 @@ impl TableWriter {
         Ok(Self { path, schema, file, groups, group: RowGroup::default(), chunk: Chunk::default(), rows: 0 })
     }
 
-    /// Appends rows.
+    /// Appends all rows of a batch.
     ///
     /// # Errors
     /// [`TableError`] where the schema differs or the disk refuses.
     pub fn write(&mut self, batch: &RecordBatch) -> Result<(), TableError> {
-        check_columns(&batch.schema(), &self.schema).map_err(arrow_error(&self.path))?;
-        self.rows += batch.num_rows() as u64;
-        let mut start = 0;
-        while start < batch.num_rows() {
-            start += self.chunk.take(batch, start);
-            if self.chunk.rows == CHUNK_ROWS {
-                self.write_chunk().map_err(parquet_error(&self.path))?;
+        self.write_selected(&Selected::all(batch.clone()))
+    }
+
+    /// Appends some rows of a batch.
+    ///
+    /// # Errors
+    /// [`TableError`] where the schema differs or the disk refuses.
+    pub fn write_selected(&mut self, rows: &Selected) -> Result<(), TableError> {
+        check_columns(&rows.batch.schema(), &self.schema).map_err(arrow_error(&self.path))?;
+        let mut runs = Vec::with_capacity(rows.runs.len());
+        for run in &rows.runs {
+            let mut run = run.clone();
+            while !run.is_empty() {
+                let end = run.end.min(run.start + CHUNK_ROWS - self.chunk.rows);
+                self.chunk.rows += end - run.start;
+                runs.push(run.start..end);
+                run.start = end;
+                if self.chunk.rows == CHUNK_ROWS {
+                    self.add_piece(&rows.batch, std::mem::take(&mut runs));
+                    self.write_chunk().map_err(parquet_error(&self.path))?;
+                }
             }
         }
+        self.add_piece(&rows.batch, runs);
         Ok(())
+    }
+
+    fn add_piece(&mut self, batch: &RecordBatch, runs: Vec<Range<usize>>) {
+        if !runs.is_empty() {
+            let piece = Selected { batch: batch.clone(), runs };
+            self.rows += piece.len() as u64;
+            self.chunk.pieces.push(piece);
+        }
     }
 
     /// Adds facts that are known only when the rows have been seen.
@@ -120,15 +129,26 @@ impl TableWriter {
             return Ok(());
         }
         if self.group.rows == 0 {
-            self.group.columns = self.groups.create_column_writers(self.file.flushed_row_groups().len())?;
+            self.group.columns = self.new_columns()?;
         }
-        let columns = self.schema.fields().par_iter().enumerate();
-        let leaves = columns.map(|(position, field)| compute_leaves(field, &chunk.column(position)?));
-        let leaves: Vec<Vec<ArrowLeafColumn>> = leaves.collect::<Result<_, _>>()?;
-        let leaves: Vec<ArrowLeafColumn> = leaves.into_iter().flatten().collect();
-        self.group.columns.par_iter_mut().zip(&leaves).try_for_each(|(column, leaf)| column.write(leaf))?;
+        let columns = self.group.columns.par_iter_mut().with_max_len(1).zip(&**self.schema.fields()).enumerate();
+        columns.try_for_each(|(position, (writer, field))| {
+            writer.write(field, &selected::column(&chunk.pieces, position)?)
+        })?;
         self.group.rows += chunk.rows;
         if self.group.rows >= ROW_GROUP_ROWS { self.end_group() } else { Ok(()) }
+    }
+
+    fn new_columns(&self) -> Result<Vec<ColumnWriter>, ParquetError> {
+        let leaves = self.file.schema_descr();
+        let writers = self.groups.create_column_writers(self.file.flushed_row_groups().len())?;
+        let mut writers = writers.into_iter().zip(leaves.columns());
+        let count = |column: usize| {
+            let is_of_column = |leaf: &usize| leaves.get_column_root_idx(*leaf) == column;
+            (0..leaves.num_columns()).filter(is_of_column).count()
+        };
+        let columns = 0..self.schema.fields().len();
+        Ok(columns.map(|column| ColumnWriter::new(writers.by_ref().take(count(column)))).collect())
     }
 
     fn end_group(&mut self) -> Result<(), ParquetError> {
@@ -136,11 +156,11 @@ impl TableWriter {
         if group.rows == 0 {
             return Ok(());
         }
-        let columns = group.columns.into_par_iter().map(ArrowColumnWriter::close);
+        let columns = group.columns.into_par_iter().map(ColumnWriter::close);
         let columns = columns.collect::<Result<Vec<_>, _>>()?;
         let mut writer = self.file.next_row_group()?;
         for column in columns {
-            column.append_to_row_group(&mut writer)?;
+            column.append_to(&mut writer)?;
         }
         writer.close()?;
         Ok(())
@@ -161,6 +181,10 @@ fn check_columns(found: &Schema, expected: &Schema) -> Result<(), ArrowError> {
 
 #[cfg(test)]
 mod tests {
+    use arrow_array::BooleanArray;
+    use arrow_buffer::BooleanBuffer;
+    use arrow_select::filter::filter_record_batch;
+
     use super::super::tests::sample;
     use super::super::write;
     use super::*;
@@ -186,6 +210,25 @@ mod tests {
         let whole = write_in(1);
         assert_eq!(write_in(3), whole);
         assert_eq!(write_in(777), whole);
+    }
+
+    #[test]
+    fn the_bytes_of_selected_rows_are_those_of_the_same_rows_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let (ours, alone) = (folder.path().join("ours.parquet"), folder.path().join("alone.parquet"));
+        let batch = sample(100_000);
+        let mask: BooleanBuffer = (0..100_000).map(|row| row % 11 > 2 && row / 5_000 != 3).collect();
+        let mut writer = TableWriter::create(&ours, &batch.schema(), &facts()).unwrap();
+        for start in (0..100_000).step_by(30_000) {
+            let rows = 30_000.min(100_000 - start);
+            let selected = Selected::by_mask(batch.slice(start, rows), &mask.slice(start, rows));
+            writer.write_selected(&selected).unwrap();
+        }
+        let rows = writer.finish().unwrap();
+        assert_eq!(rows, mask.count_set_bits() as u64);
+        let filtered = filter_record_batch(&batch, &BooleanArray::from(mask)).unwrap();
+        write(&alone, &filtered, &facts()).unwrap();
+        assert!(std::fs::read(ours).unwrap() == std::fs::read(alone).unwrap());
     }
 
     #[test]

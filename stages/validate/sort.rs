@@ -20,7 +20,7 @@ use crate::moment::Moment;
 use crate::reached::{self, Reached};
 use crate::schema;
 use crate::stream::{self, Piece};
-use crate::table::{Facts, TableReader, TableWriter, column};
+use crate::table::{Facts, Selected, TableReader, TableWriter, column};
 
 use super::ValidateError;
 use super::judge::{Broken, bit, judge};
@@ -120,7 +120,7 @@ struct Sorter {
 
 /// One piece of the table, sorted.
 struct Part {
-    valid: RecordBatch,
+    valid: Selected,
     quarantine: RecordBatch,
     tally: Tally,
     reasons: Vec<usize>,
@@ -163,7 +163,7 @@ impl Sorter {
         let reasons: Vec<Broken> =
             broken.iter().map(|broken| broken & self.set_aside).filter(|bits| *bits != 0).collect();
         Ok(Part {
-            valid: filter_record_batch(batch, &valid)?,
+            valid: Selected::by_mask(batch.clone(), valid.values()),
             quarantine: quarantine(batch, &valid, &reasons)?,
             tally: Tally::of(&lines, &broken, self.set_aside),
             reasons: reasons.iter().map(|bits| bits.trailing_zeros() as usize).collect(),
@@ -221,7 +221,7 @@ impl Outputs {
     }
 
     fn take(&mut self, part: &Part) -> Result<(), StageError> {
-        self.valid.write(&part.valid)?;
+        self.valid.write_selected(&part.valid)?;
         self.quarantine.write(&part.quarantine)?;
         self.tally.merge(&part.tally);
         part.reasons.iter().for_each(|reason| self.reasons[*reason] += 1);
