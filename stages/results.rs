@@ -452,6 +452,15 @@ pub fn warnings(ctx: &StageContext<'_>) -> Result<Vec<(String, String)>, StageEr
     Ok(rows(&batch, |row| (text(&batch, "code", row), text(&batch, "message", row))))
 }
 
+/// The input `silhouettes`: segment and silhouette of each customer whose silhouette was computed.
+///
+/// # Errors
+/// As [`sources`].
+pub fn silhouettes(ctx: &StageContext<'_>) -> Result<Vec<(i64, f64)>, StageError> {
+    let batch = read(ctx, "silhouettes", &schema::silhouettes())?;
+    Ok(rows(&batch, |row| (integer(&batch, "segment", row), number(&batch, "silhouette", row))))
+}
+
 /// The input `assignments`.
 ///
 /// # Errors

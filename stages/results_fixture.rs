@@ -105,6 +105,7 @@ impl Fixture {
             ("customers", self.customers.to_batch().unwrap()),
             ("assignments", self.assignments()),
             ("segments", self.segments(setup)),
+            ("silhouettes", self.silhouettes(setup)),
             ("k_selection", study(setup)),
             ("metrics", metrics()),
             ("warnings", warnings(setup)),
@@ -141,6 +142,16 @@ impl Fixture {
             Arc::new(self.scores.iter().map(|score| score.margin).collect::<Float64Array>()),
         ];
         RecordBatch::try_new(schema::assignments(), columns).unwrap()
+    }
+
+    fn silhouettes(&self, setup: Setup) -> RecordBatch {
+        let of_row = |row: usize| {
+            let score = &self.scores[row];
+            let who = Cell::Text(self.customers.ids[row].clone());
+            vec![who, Integer(score.segment as i64), Number(score.margin.unwrap_or_default())]
+        };
+        let rows = if setup.k > 1 { self.scores.len() } else { 0 };
+        batch(&schema::silhouettes(), &(0..rows).map(of_row).collect::<Vec<_>>())
     }
 
     fn segments(&self, setup: Setup) -> RecordBatch {

@@ -243,6 +243,15 @@ pub fn segments() -> SchemaRef {
     table(fields)
 }
 
+/// `evaluate.silhouettes`: the customers whose silhouettes were computed, in the order of `customers`.
+pub fn silhouettes() -> SchemaRef {
+    table(vec![
+        required("customer_id", DataType::Utf8),
+        required("segment", DataType::Int64),
+        required("silhouette", DataType::Float64),
+    ])
+}
+
 /// `evaluate.warnings`: what would mislead a reader who does not know it.
 pub fn warnings() -> SchemaRef {
     table(vec![required("code", DataType::Utf8), required("message", DataType::Utf8)])

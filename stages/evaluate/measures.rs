@@ -62,7 +62,7 @@ impl Measures {
             ("davies_bouldin", self.davies_bouldin),
             ("inertia", Some(self.inertia)),
             ("silhouette_standard_error", sample.and_then(|estimate| estimate.standard_error)),
-            ("silhouette_sample", sample.map(|estimate| estimate.sample as f64)),
+            ("silhouette_sample", sample.map(|estimate| estimate.samples.len() as f64)),
             ("k", Some(self.sizes.len() as f64)),
             ("customers", Some(customers as f64)),
             ("smallest_segment_share", share(self.sizes.iter().min())),

@@ -88,6 +88,8 @@ pub struct Evaluation {
     pub metrics: Vec<(&'static str, f64)>,
     /// One per segment.
     pub profiles: Vec<Profile>,
+    /// Customers, ascending by row, whose silhouettes were computed, each with its own; none where it is not defined.
+    pub silhouettes: Vec<(usize, f64)>,
     /// What would mislead a reader.
     pub warnings: Vec<Warning>,
     /// What a reader of the run should know besides.
@@ -110,13 +112,14 @@ pub fn evaluate(
     let bands = bands(&points, &centres);
     let sampled = measures.silhouette.as_ref().and_then(|estimate| Some((estimate, estimate.standard_error?)));
     let remarks = sampled.map(|(estimate, error)| {
-        let (mean, size) = (estimate.mean, estimate.sample);
+        let (mean, size) = (estimate.mean, estimate.samples.len());
         format!("the silhouette of {mean:.4} is estimated from {size} sampled customers, standard error {error:.4}")
     });
     Evaluation {
         metrics: measures.rows(model.name_stability),
         profiles: profile::profiles(raw, labels, &bands, silhouettes, &model.frequency_unit),
         warnings: warnings::warnings(model, &measures, &points, period_end),
+        silhouettes: measures.silhouette.map(|estimate| estimate.samples).unwrap_or_default(),
         remarks: remarks.into_iter().collect(),
     }
 }
@@ -158,6 +161,20 @@ fn warnings_table(evaluation: &Evaluation) -> Result<RecordBatch, ArrowError> {
     RecordBatch::try_new(schema::warnings(), columns)
 }
 
+fn silhouettes_table(
+    evaluation: &Evaluation,
+    customers: &Customers,
+    labels: &[usize],
+) -> Result<RecordBatch, ArrowError> {
+    let rows = || evaluation.silhouettes.iter();
+    let columns: Vec<ArrayRef> = vec![
+        strings(rows().map(|(row, _)| customers.ids[*row].as_str())),
+        Arc::new(Int64Array::from_iter_values(rows().map(|(row, _)| labels[*row] as i64))),
+        numbers(rows().map(|(_, silhouette)| *silhouette)),
+    ];
+    RecordBatch::try_new(schema::silhouettes(), columns)
+}
+
 fn segments_table(evaluation: &Evaluation, model: &Model) -> Result<RecordBatch, ArrowError> {
     let rows = || evaluation.profiles.iter();
     let mut columns: Vec<ArrayRef> = vec![
@@ -184,9 +201,10 @@ static INPUTS: [Input; 3] = [
     Input::new("model_json", "train.model_json"),
 ];
 
-static OUTPUTS: [Output; 3] = [
+static OUTPUTS: [Output; 4] = [
     Output::table("metrics", "metrics.parquet"),
     Output::table("segments", "segments.parquet"),
+    Output::table("silhouettes", "silhouettes.parquet"),
     Output::table("warnings", "warnings.parquet"),
 ];
 
@@ -238,6 +256,8 @@ impl Stage for Evaluate {
         let batch = EvaluateError::Batch;
         table::write_output(ctx, "metrics", &metrics_table(&evaluation).map_err(batch)?, &facts)?;
         table::write_output(ctx, "segments", &segments_table(&evaluation, &model).map_err(batch)?, &facts)?;
+        let silhouettes = silhouettes_table(&evaluation, &customers, &labels).map_err(batch)?;
+        table::write_output(ctx, "silhouettes", &silhouettes, &facts)?;
         table::write_output(ctx, "warnings", &warnings_table(&evaluation).map_err(batch)?, &facts)?;
         Ok(StageReport { headline: headline(&evaluation) })
     }

@@ -54,6 +54,18 @@ impl<const D: usize> Columns<D> {
         self.columns.iter().zip(point).map(|(column, coordinate)| (column[index] - coordinate).powi(2)).sum()
     }
 
+    /// Distances from `point` to the points from `start` on, as many as `distances` has room for.
+    pub fn distances(&self, point: &[f64; D], start: usize, distances: &mut [f64]) {
+        let (tiles, rest) = distances.as_chunks_mut::<LANES>();
+        let rest_start = start + tiles.len() * LANES;
+        for (number, tile) in tiles.iter_mut().enumerate() {
+            *tile = self.squared_distances(point, start + number * LANES).map(f64::sqrt);
+        }
+        for (index, distance) in (rest_start..).zip(rest) {
+            *distance = self.squared_distance(point, index).sqrt();
+        }
+    }
+
     /// Sum of the distances from `point` to the points of `run`.
     pub fn distance_sum(&self, point: &[f64; D], run: Range<usize>) -> f64 {
         let mut lanes = [0.0; LANES];

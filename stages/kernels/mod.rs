@@ -4,11 +4,13 @@
 //! Called by: `train`, `evaluate`, `visualize`, `deploy`.
 //!
 //! Points are `[f64; D]` with a constant number of features (three, everywhere in segpipe); a labelling is one `usize`
-//! per point. Work is split among threads by point or by start, never by sum, so no result depends on their number.
+//! per point. What is added to one sum is added in one order, however the work is split among threads, so no result
+//! depends on their number.
 
 pub mod columns;
 pub mod kmeans;
 pub mod mixture;
+pub mod pairs;
 pub mod pca;
 pub mod quantile;
 pub mod separation;

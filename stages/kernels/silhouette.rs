@@ -1,21 +1,21 @@
-//! The silhouette, exactly: every distance is computed, once for any number of labellings.
+//! The silhouette, exactly: every distance is computed once, for any number of labellings.
 //!
 //! For: samples and means of one labelling, or of all labellings of a study at the cost of one.
-//! Not for: estimates (see [`super::strata`]). Called by: `train`, `evaluate`, `visualize`.
+//! Not for: estimates (see [`super::strata`]). Called by: `train`, `evaluate`.
 //!
 //! Definition (Rousseeuw 1987): s = (b − a) / max(a, b), where a is the mean distance to the other points of the own
 //! cluster and b the smallest mean distance to the points of another cluster. As in scikit-learn a point alone in its
 //! cluster has 0, and the silhouette of one cluster, or of as many clusters as points, is not defined.
 //!
-//! Square roots are what it costs. Points that carry equal labels in every labelling form a *cell*; distances are
-//! summed per cell, and the sums of a cluster are sums of its cells, so nine labellings cost little more than one.
+//! Square roots are what it costs. The distance of two points counts for both of them (see [`super::pairs`]). Points that
+//! carry equal labels in every labelling form a *cell*; distances are summed per cell before they are added up for
+//! clusters, so nine labellings cost little more than one.
 
 use std::collections::BTreeMap;
-use std::ops::Range;
 
 use rayon::prelude::*;
 
-use super::columns::Columns;
+use super::pairs::{Cell, Pairs};
 use super::sum::Sum;
 
 /// Points per task.
@@ -23,8 +23,7 @@ const TASK_POINTS: usize = 32;
 
 /// Silhouettes of all points; none where it is not defined.
 pub fn samples<const D: usize>(points: &[[f64; D]], labels: &[usize]) -> Option<Vec<f64>> {
-    let everyone: Vec<usize> = (0..points.len()).collect();
-    samples_of(points, &[labels], &everyone).pop().flatten()
+    samples_of_all(points, &[labels]).pop().flatten()
 }
 
 /// The mean silhouette; none where it is not defined.
@@ -34,124 +33,95 @@ pub fn mean<const D: usize>(points: &[[f64; D]], labels: &[usize]) -> Option<f64
 
 /// Mean silhouettes of several labellings of the same points.
 pub fn means<const D: usize>(points: &[[f64; D]], labellings: &[&[usize]]) -> Vec<Option<f64>> {
-    let everyone: Vec<usize> = (0..points.len()).collect();
-    let all = samples_of(points, labellings, &everyone);
+    let all = samples_of_all(points, labellings);
     all.into_iter().map(|samples| samples.map(|samples| super::sum::mean(&samples))).collect()
 }
 
-/// Silhouettes, among all points, of the points `chosen`, for each labelling; in the order of `chosen`.
-pub fn samples_of<const D: usize>(
-    points: &[[f64; D]],
-    labellings: &[&[usize]],
-    chosen: &[usize],
-) -> Vec<Option<Vec<f64>>> {
-    let cells = Cells::new(points, labellings);
-    let clusterings: Vec<Clustering> = labellings.iter().map(|labels| Clustering::new(labels, &cells)).collect();
-    let rows: Vec<Vec<f64>> = chosen
-        .par_chunks(TASK_POINTS)
-        .map(|task| {
-            let mut sums = vec![0.0; cells.runs.len()];
-            let mut values = Vec::with_capacity(task.len() * clusterings.len());
-            for &index in task {
-                cells.distance_sums(&points[index], &mut sums);
-                let cell = cells.of_point[index];
-                values.extend(clusterings.iter().map(|clustering| clustering.silhouette(cell, &sums)));
-            }
-            values
-        })
-        .collect();
-    let of_labelling = |number: usize| rows.iter().flatten().skip(number).step_by(clusterings.len()).copied().collect();
-    let is_defined = |clustering: &Clustering| (2..points.len()).contains(&clustering.clusters());
-    clusterings.iter().enumerate().map(|(number, each)| is_defined(each).then(|| of_labelling(number))).collect()
+/// Silhouettes of all points for each labelling.
+pub fn samples_of_all<const D: usize>(points: &[[f64; D]], labellings: &[&[usize]]) -> Vec<Option<Vec<f64>>> {
+    let (clusterings, cells) = cells(points.len(), labellings);
+    let groups = clusterings.iter().map(|clustering| clustering.sizes.len()).sum::<usize>().max(1);
+    let sums = Pairs::new(points, &cells, groups).sums();
+    let silhouettes = |clustering: &Clustering| {
+        let mut samples = vec![0.0; points.len()];
+        for (&point, row) in cells.iter().flat_map(|cell| &cell.points).zip(sums.chunks_exact(groups)) {
+            samples[point] = clustering.silhouette(point, row);
+        }
+        samples
+    };
+    let silhouettes = |clustering: &Clustering| clustering.is_defined(points.len()).then(|| silhouettes(clustering));
+    clusterings.par_iter().with_max_len(1).map(silhouettes).collect()
 }
 
-/// Points grouped by their labels in all labellings, each group a run of columns.
-struct Cells<const D: usize> {
-    columns: Columns<D>,
-    runs: Vec<Range<usize>>,
-    of_point: Vec<usize>,
-    /// A point of each cell.
-    representatives: Vec<usize>,
+/// Silhouettes, among all points, of the points `chosen`, for one labelling; in the order of `chosen`.
+pub fn samples_of<const D: usize>(points: &[[f64; D]], labels: &[usize], chosen: &[usize]) -> Option<Vec<f64>> {
+    let (clusterings, cells) = cells(points.len(), &[labels]);
+    let clustering = clusterings.first().filter(|clustering| clustering.is_defined(points.len()))?;
+    let pairs = Pairs::new(points, &cells, clustering.sizes.len());
+    let silhouette = |&index: &usize| clustering.silhouette(index, &pairs.sums_to(&points[index]));
+    Some(chosen.par_iter().with_min_len(TASK_POINTS).map(silhouette).collect())
 }
 
-impl<const D: usize> Cells<D> {
-    fn new(points: &[[f64; D]], labellings: &[&[usize]]) -> Self {
-        let mut members: BTreeMap<Vec<usize>, Vec<usize>> = BTreeMap::new();
-        let mut key = Vec::with_capacity(labellings.len());
-        for index in 0..points.len() {
-            key.clear();
-            key.extend(labellings.iter().map(|labels| labels[index]));
-            if let Some(cell) = members.get_mut(&key) {
-                cell.push(index);
-            } else {
-                members.insert(key.clone(), vec![index]);
-            }
-        }
-        let mut of_point = vec![0; points.len()];
-        let mut runs = Vec::with_capacity(members.len());
-        let mut start = 0;
-        for (cell, indices) in members.values().enumerate() {
-            for &index in indices {
-                of_point[index] = cell;
-            }
-            runs.push(start..start + indices.len());
-            start += indices.len();
-        }
-        let columns = Columns::new(points, &members.values().flatten().copied());
-        let representatives = members.values().map(|indices| indices[0]).collect();
-        Self { columns, runs, of_point, representatives }
-    }
-
-    fn distance_sums(&self, point: &[f64; D], sums: &mut [f64]) {
-        for (sum, run) in sums.iter_mut().zip(&self.runs) {
-            *sum = self.columns.distance_sum(point, run.clone());
-        }
-    }
-}
-
-/// One labelling in terms of cells; clusters are numbered without gaps.
+/// One labelling; clusters are numbered without gaps.
 struct Clustering {
-    /// Cells of each cluster.
-    cells: Vec<Vec<usize>>,
+    /// Where in a row of sums each point's cluster has its own.
+    groups: Vec<usize>,
     sizes: Vec<usize>,
-    of_cell: Vec<usize>,
+    /// Place of the first cluster.
+    first: usize,
 }
 
 impl Clustering {
-    fn new<const D: usize>(labels: &[usize], cells: &Cells<D>) -> Self {
-        let mut numbers: BTreeMap<usize, usize> = BTreeMap::new();
-        let mut clustering = Self { cells: Vec::new(), sizes: Vec::new(), of_cell: Vec::new() };
-        for (cell, (&representative, run)) in cells.representatives.iter().zip(&cells.runs).enumerate() {
-            let next = numbers.len();
-            let cluster = *numbers.entry(labels[representative]).or_insert(next);
-            if cluster == next {
-                clustering.cells.push(Vec::new());
-                clustering.sizes.push(0);
-            }
-            clustering.cells[cluster].push(cell);
-            clustering.sizes[cluster] += run.len();
-            clustering.of_cell.push(cluster);
+    fn new(labels: &[usize], first: usize) -> Self {
+        let mut sizes: BTreeMap<usize, usize> = BTreeMap::new();
+        for label in labels {
+            *sizes.entry(*label).or_default() += 1;
         }
-        clustering
+        let places: BTreeMap<usize, usize> = sizes.keys().copied().zip(first..).collect();
+        let groups = labels.iter().map(|label| places[label]).collect();
+        Self { groups, sizes: sizes.into_values().collect(), first }
     }
 
-    fn clusters(&self) -> usize {
-        self.sizes.len()
+    fn is_defined(&self, points: usize) -> bool {
+        (2..points).contains(&self.sizes.len())
     }
 
-    /// The silhouette of a point of `cell` whose distances to all cells sum up to `sums`.
-    fn silhouette(&self, cell: usize, sums: &[f64]) -> f64 {
-        let own = self.of_cell[cell];
+    /// The silhouette of a point whose distances to the points of each cluster sum up to the row `sums`.
+    fn silhouette(&self, point: usize, sums: &[f64]) -> f64 {
+        let own = self.groups[point] - self.first;
         if self.sizes[own] == 1 {
             return 0.0;
         }
-        let total = |cluster: usize| self.cells[cluster].iter().map(|&cell| sums[cell]).sum::<f64>();
-        let inner = total(own) / (self.sizes[own] - 1) as f64;
-        let others = (0..self.clusters()).filter(|&cluster| cluster != own);
-        let outer = others.map(|other| total(other) / self.sizes[other] as f64).fold(f64::INFINITY, f64::min);
+        let sums = &sums[self.first..self.first + self.sizes.len()];
+        let inner = sums[own] / (self.sizes[own] - 1) as f64;
+        let others = sums.iter().zip(&self.sizes).enumerate().filter(|(cluster, _)| *cluster != own);
+        let outer = others.map(|(_, (sum, &size))| sum / size as f64).fold(f64::INFINITY, f64::min);
         let larger = inner.max(outer);
         if larger > 0.0 { (outer - inner) / larger } else { 0.0 }
     }
+}
+
+/// The labellings, and the points grouped by their labels in all of them.
+fn cells(points: usize, labellings: &[&[usize]]) -> (Vec<Clustering>, Vec<Cell>) {
+    let mut clusterings = Vec::with_capacity(labellings.len());
+    let mut first = 0;
+    for labels in labellings {
+        let clustering = Clustering::new(labels, first);
+        first += clustering.sizes.len();
+        clusterings.push(clustering);
+    }
+    let mut members: BTreeMap<Vec<usize>, Vec<usize>> = BTreeMap::new();
+    let mut groups = Vec::with_capacity(clusterings.len());
+    for point in 0..points {
+        groups.clear();
+        groups.extend(clusterings.iter().map(|clustering| clustering.groups[point]));
+        if let Some(cell) = members.get_mut(&groups) {
+            cell.push(point);
+        } else {
+            members.insert(groups.clone(), vec![point]);
+        }
+    }
+    (clusterings, members.into_iter().map(|(groups, points)| Cell { points, groups }).collect())
 }
 
 /// Mean of the samples of each cluster `0..clusters`; none for a cluster without points.

@@ -2,7 +2,7 @@
 //!
 //! For: means whose cost must stay bounded, with the standard error where they are estimates. Not for: the silhouette's
 //! definition (see [`super::silhouette`]). Called by: `train` (the study), `evaluate`, and `visualize` and `deploy`,
-//! which show a sample of the customers drawn in the same way.
+//! whose maps show a sample of the customers drawn in the same way.
 //!
 //! The silhouettes of the sampled points are exact (against all points); only the mean over points is estimated, so
 //! the estimate is unbiased. Strata are the clusters, sampled in proportion with at least [`SMALLEST_STRATUM`] points
@@ -27,8 +27,8 @@ pub struct Estimate {
     pub by_cluster: Vec<Option<f64>>,
     /// Standard error of `mean`; none where it is exact.
     pub standard_error: Option<f64>,
-    /// Number of points whose silhouettes were computed.
-    pub sample: usize,
+    /// The points whose silhouettes were computed, ascending, each with its own.
+    pub samples: Vec<(usize, f64)>,
 }
 
 /// Mean silhouettes of each labelling: exact for up to `exact_up_to` points; above it one sample a labelling whose
@@ -62,12 +62,12 @@ fn sample_size(points: usize, exact_up_to: usize) -> usize {
 }
 
 fn exact<const D: usize>(points: &[[f64; D]], labellings: &[&[usize]]) -> Vec<Option<Estimate>> {
-    let everyone: Vec<usize> = (0..points.len()).collect();
-    let all = silhouette::samples_of(points, labellings, &everyone);
+    let all = silhouette::samples_of_all(points, labellings);
     let summed = all.into_iter().zip(labellings).map(|(samples, labels)| {
         let samples = samples?;
         let by_cluster = silhouette::means_by_cluster(&samples, labels, bound(labels));
-        Some(Estimate { mean: sum::mean(&samples), by_cluster, standard_error: None, sample: points.len() })
+        let mean = sum::mean(&samples);
+        Some(Estimate { mean, by_cluster, standard_error: None, samples: samples.into_iter().enumerate().collect() })
     });
     summed.collect()
 }
@@ -75,7 +75,7 @@ fn exact<const D: usize>(points: &[[f64; D]], labellings: &[&[usize]]) -> Vec<Op
 fn estimate<const D: usize>(points: &[[f64; D]], labels: &[usize], size: usize, seed: u64) -> Option<Estimate> {
     let strata = draw(labels, size, seed);
     let chosen: Vec<usize> = strata.iter().flat_map(|stratum| stratum.chosen.iter().copied()).collect();
-    let samples = silhouette::samples_of(points, &[labels], &chosen).pop().flatten()?;
+    let samples = silhouette::samples_of(points, labels, &chosen)?;
     let (mut mean, mut variance) = (Sum::default(), Sum::default());
     let mut by_cluster = Vec::with_capacity(strata.len());
     let mut rest = samples.as_slice();
@@ -96,7 +96,9 @@ fn estimate<const D: usize>(points: &[[f64; D]], labels: &[usize], size: usize, 
         }
     }
     let standard_error = Some(variance.value().max(0.0).sqrt());
-    Some(Estimate { mean: mean.value(), by_cluster, standard_error, sample: chosen.len() })
+    let mut samples: Vec<(usize, f64)> = chosen.into_iter().zip(samples).collect();
+    samples.sort_unstable_by_key(|(point, _)| *point);
+    Some(Estimate { mean: mean.value(), by_cluster, standard_error, samples })
 }
 
 /// The points that a sample of about `size` holds, ascending: drawn without replacement from every cluster in proportion,
@@ -157,7 +159,7 @@ mod tests {
         let (points, labels) = blobs(200);
         let estimate = silhouettes(&points, &[&labels], 200, 1).pop().unwrap().unwrap();
         assert_eq!(estimate.standard_error, None);
-        assert_eq!(estimate.sample, 200);
+        assert_eq!(estimate.samples.len(), 200);
         assert_eq!(estimate.mean.to_bits(), silhouette::mean(&points, &labels).unwrap().to_bits());
     }
 
@@ -168,7 +170,7 @@ mod tests {
         for seed in 0..5 {
             let estimate = silhouettes(&points, &[&labels], 2_000, seed).pop().unwrap().unwrap();
             let error = estimate.standard_error.unwrap();
-            assert_eq!(estimate.sample, 1_000);
+            assert_eq!(estimate.samples.len(), 1_000);
             assert!(error > 0.0 && error < 0.02, "{error}");
             assert!((estimate.mean - truth).abs() < 3.0 * error, "{} {truth} {error}", estimate.mean);
         }

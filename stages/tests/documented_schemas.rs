@@ -11,7 +11,7 @@ mod tests {
 
     type Table = (&'static str, fn() -> SchemaRef);
 
-    const TABLES: [Table; 18] = [
+    const TABLES: [Table; 19] = [
         ("load.transactions", schema::transactions),
         ("load.sources", schema::sources),
         ("validate.valid", schema::transactions),
@@ -26,6 +26,7 @@ mod tests {
         ("train.k_selection", schema::k_selection),
         ("evaluate.metrics", schema::metrics),
         ("evaluate.segments", schema::segments),
+        ("evaluate.silhouettes", schema::silhouettes),
         ("evaluate.warnings", schema::warnings),
         ("visualize.plots", schema::plots),
         ("track.record", schema::record),

@@ -1,7 +1,7 @@
 //! Pictures of the segments, and a report that holds everything a reader needs, in one file.
 //!
 //! For: plots as PNG and SVG in one palette, and `report.html`. Not for: computing what they show, except where it
-//! takes a picture to show it (principal components, silhouettes of single customers).
+//! takes a picture to show it (principal components).
 //! Called by: the orchestrator.
 
 mod axis;
@@ -81,6 +81,8 @@ struct Picture<'a> {
     results: &'a Results,
     /// The customers in scaled space.
     points: Vec<[f64; 3]>,
+    /// Silhouettes of each segment's customers, as far as they were computed; none where they are not defined.
+    silhouettes: Option<Vec<Vec<f64>>>,
     fonts: &'a Fonts,
     params: &'a VisualizeParams,
 }
@@ -92,13 +94,14 @@ struct Drawn {
     svg: String,
 }
 
-static INPUTS: [Input; 10] = [
+static INPUTS: [Input; 11] = [
     Input::new("customers", "rfm.customers"),
     Input::new("assignments", "train.assignments"),
     Input::new("model_json", "train.model_json"),
     Input::new("k_selection", "train.k_selection"),
     Input::new("metrics", "evaluate.metrics"),
     Input::new("segments", "evaluate.segments"),
+    Input::new("silhouettes", "evaluate.silhouettes"),
     Input::new("warnings", "evaluate.warnings"),
     Input::new("waterfall", "preprocess.waterfall"),
     Input::new("validation", "validate.report"),
@@ -143,7 +146,8 @@ impl Stage for Visualize {
     fn run(&self, ctx: &StageContext<'_>) -> Result<StageReport, StageError> {
         let results = Results::read(ctx)?;
         let rules = results::rules(ctx)?;
-        let drawn = draw(&results, &ctx.params()?)?;
+        let silhouettes = silhouette::by_segment(results::silhouettes(ctx)?, results.segments.len())?;
+        let drawn = draw(&results, silhouettes, &ctx.params()?)?;
         write_images(&ctx.output("images")?, &drawn)?;
         let report = report::html(&results, &rules, &drawn, &ctx.input("model_json")?.digest);
         write(&ctx.output("report")?, report.as_bytes())?;
@@ -154,9 +158,13 @@ impl Stage for Visualize {
 }
 
 /// Draws every plot, one a task.
-fn draw(results: &Results, params: &VisualizeParams) -> Result<Vec<Drawn>, VisualizeError> {
+fn draw(
+    results: &Results,
+    silhouettes: Option<Vec<Vec<f64>>>,
+    params: &VisualizeParams,
+) -> Result<Vec<Drawn>, VisualizeError> {
     let fonts = Fonts::load()?;
-    let picture = Picture { points: results.points(), results, fonts: &fonts, params };
+    let picture = Picture { points: results.points(), silhouettes, results, fonts: &fonts, params };
     let draw = |plot: &'static Plot| {
         let scene = (plot.scene)(&picture);
         Ok(Drawn { plot, png: render::png(&scene, &fonts)?, svg: render::svg(&scene, &fonts)? })

@@ -11,13 +11,11 @@ use crate::contract::{ParamError, Params};
 pub struct VisualizeParams {
     /// Customers on the map; more are sampled, with at least 30 of every segment.
     pub map_points: usize,
-    /// Silhouettes of all customers are computed up to this number of them; above it a sample is drawn.
-    pub exact_silhouette_up_to: usize,
 }
 
 impl Default for VisualizeParams {
     fn default() -> Self {
-        Self { map_points: 3_000, exact_silhouette_up_to: 10_000 }
+        Self { map_points: 3_000 }
     }
 }
 
@@ -25,9 +23,6 @@ impl Params for VisualizeParams {
     fn check(&self) -> Result<(), ParamError> {
         if !(100..=20_000).contains(&self.map_points) {
             return Err(ParamError::new("map_points", "must be between 100 and 20000"));
-        }
-        if !(1_000..=100_000).contains(&self.exact_silhouette_up_to) {
-            return Err(ParamError::new("exact_silhouette_up_to", "must be between 1000 and 100000"));
         }
         Ok(())
     }

@@ -1,15 +1,13 @@
 //! Plot `silhouette`: every customer's silhouette, sorted within the segment, with the mean of all as a line.
 
 use crate::document::numbers::{count, counted, fixed};
-use crate::kernels::{silhouette, strata, sum};
+use crate::kernels::sum;
+use crate::results::MismatchError;
 
 use super::Picture;
 use super::axis::{Scale, Stretch};
 use super::frame::{self, LABEL, MARGIN, SMALL, colour, patched};
 use super::scene::{Align, At, DARK, FAINT, QUIET, Scene, regular};
-
-/// Seed of the sample where not all are computed.
-const SEED: u64 = 2;
 
 const TOP: f64 = 180.0;
 const BOTTOM: f64 = 900.0;
@@ -17,38 +15,39 @@ const GAP: f64 = 8.0;
 
 /// The plot.
 pub(super) fn scene(picture: &Picture<'_>) -> Scene {
-    let bands = bands(picture);
-    let mut scene = frame::page(picture, "How well customers fit their segments", &remark(picture, bands.as_deref()));
+    let bands = picture.silhouettes.as_deref();
+    let mut scene = frame::page(picture, "How well customers fit their segments", &remark(picture, bands));
     match bands {
-        Some(bands) => draw(&mut scene, picture, &bands),
+        Some(bands) => draw(&mut scene, picture, bands),
         None => frame::nothing(&mut scene, "the silhouette is not defined here: it compares at least two segments"),
     }
     scene
 }
 
-/// The silhouettes of each segment, descending; none where they are not defined.
-fn bands(picture: &Picture<'_>) -> Option<Vec<Vec<f64>>> {
-    let labels = &picture.results.labels;
-    let chosen = sample(picture);
-    let samples = silhouette::samples_of(&picture.points, &[labels], &chosen).pop().flatten()?;
-    let mut bands = vec![Vec::new(); picture.results.segments.len()];
-    for (value, index) in samples.into_iter().zip(chosen) {
-        bands[labels[index]].push(value);
+/// The silhouettes (segment and value) of each of `segments`, descending; none where there are none.
+///
+/// # Errors
+/// Where one is of a segment that there is not.
+pub(super) fn by_segment(
+    silhouettes: Vec<(i64, f64)>,
+    segments: usize,
+) -> Result<Option<Vec<Vec<f64>>>, MismatchError> {
+    if silhouettes.is_empty() {
+        return Ok(None);
+    }
+    let mut bands = vec![Vec::new(); segments];
+    for (segment, value) in silhouettes {
+        let band = usize::try_from(segment).ok().and_then(|segment| bands.get_mut(segment));
+        band.ok_or_else(|| unknown(segment))?.push(value);
     }
     for band in &mut bands {
         band.sort_unstable_by(|a, b| b.total_cmp(a));
     }
-    Some(bands)
+    Ok(Some(bands))
 }
 
-/// Everyone up to the stated size; above it as many as keep the work at its square.
-fn sample(picture: &Picture<'_>) -> Vec<usize> {
-    let (all, limit) = (picture.points.len(), picture.params.exact_silhouette_up_to);
-    if all <= limit {
-        return (0..all).collect();
-    }
-    let affordable = (limit as f64 * limit as f64 / all as f64) as usize;
-    strata::sample(&picture.results.labels, affordable.max(1_000), SEED)
+fn unknown(segment: i64) -> MismatchError {
+    MismatchError { left: "silhouettes", right: "segments", problem: format!("there is no segment {segment}") }
 }
 
 fn remark(picture: &Picture<'_>, bands: Option<&[Vec<f64>]>) -> String {
@@ -144,6 +143,16 @@ fn draw_mean(scene: &mut Scene, picture: &Picture<'_>, bands: &[Vec<f64>], scale
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_silhouette_of_a_segment_that_there_is_not_is_refused() {
+        assert_eq!(by_segment(vec![(1, 0.1), (0, 0.5), (1, 0.3)], 2).unwrap(), Some(vec![vec![0.5], vec![0.3, 0.1]]));
+        assert_eq!(by_segment(Vec::new(), 2).unwrap(), None);
+        for segment in [-1, 2] {
+            let error = by_segment(vec![(segment, 0.1)], 2).unwrap_err().to_string();
+            assert!(error.ends_with(&format!("there is no segment {segment}")), "{error}");
+        }
+    }
 
     #[test]
     fn bands_fill_the_page_and_none_is_too_thin() {

@@ -141,7 +141,9 @@ fn no_two_texts_overlap_and_none_leaves_the_page() {
         let fixture = Fixture::new(Setup { k, each: 20, is_simulated: true, prefix });
         let (results, fonts) = (fixture.results(), Fonts::load().unwrap());
         let params = VisualizeParams::default();
-        let picture = Picture { points: results.points(), results: &results, fonts: &fonts, params: &params };
+        let silhouettes = (k > 1).then(|| vec![vec![0.9, 0.5, -0.2]; k]);
+        let points = results.points();
+        let picture = Picture { points, silhouettes, results: &results, fonts: &fonts, params: &params };
         for plot in &PLOTS {
             let scene = (plot.scene)(&picture);
             let texts: Vec<(&String, [f64; 4])> = scene
