@@ -53,8 +53,8 @@ pub(super) enum MarkHint {
 
 /// Reads `text` (trimmed) as a number whose decimals follow `mark`; with what the text says about the decimal mark.
 pub(super) fn read_with_hint(text: &str, mark: DecimalMark, scale: Scale) -> (Result<Scaled, &'static str>, MarkHint) {
-    match read_plain(text.as_bytes(), mark, scale) {
-        Some((scaled, hint)) => (Ok(scaled), hint),
+    match read_plain(text, mark, scale) {
+        Some((value, hint)) => (Ok(Scaled { value, is_rounded: false }), hint),
         None => (Written::read(text, mark).and_then(|written| written.scaled(scale)), mark_hint(text)),
     }
 }
@@ -86,11 +86,13 @@ pub(super) fn rescale(mantissa: i128, digits: i32, scale: Scale) -> Result<Scale
     if value.abs() < scale.bound { Ok(Scaled { value, is_rounded }) } else { Err(TOO_LARGE) }
 }
 
-/// The common case: a sign, up to 17 digits, the mark, no more decimals than the scale keeps.
-fn read_plain(bytes: &[u8], mark: DecimalMark, scale: Scale) -> Option<(Scaled, MarkHint)> {
-    let (is_negative, digits) = match bytes.split_first()? {
+/// The common case of [`read_with_hint`]: a sign, up to 17 digits, the mark, no more decimals than the scale keeps.
+/// To be inlined, so that the value stays in registers: it is slow to read what was just written in halves.
+#[inline]
+pub(super) fn read_plain(text: &str, mark: DecimalMark, scale: Scale) -> Option<(i128, MarkHint)> {
+    let (is_negative, digits) = match text.as_bytes().split_first()? {
         (b'-', rest) => (true, rest),
-        _ => (false, bytes),
+        _ => (false, text.as_bytes()),
     };
     if digits.len() > 18 {
         return None;
@@ -114,7 +116,7 @@ fn read_plain(bytes: &[u8], mark: DecimalMark, scale: Scale) -> Option<(Scaled, 
     let value = i128::from(value) * i128::from(*POWERS.get(scale.digits as usize - decimals)?);
     let value = if is_negative { -value } else { value };
     let hint = marked.map_or(MarkHint::None, |place| hint_of(&digits[..place], mark, decimals));
-    (value.abs() < scale.bound).then_some((Scaled { value, is_rounded: false }, hint))
+    (value.abs() < scale.bound).then_some((value, hint))
 }
 
 /// The decimal of at most 15 digits and `scale` decimals that `value` is the nearest float of, where there is one.

@@ -19,7 +19,7 @@ use super::columns::Mapping;
 use super::dates::{self, Parts};
 use super::dialect::{Dialect, Evidence};
 use super::names::Column;
-use super::numbers::{MONEY, PRICE, QUANTITY, Scale, read_with_hint};
+use super::numbers::{MONEY, PRICE, QUANTITY, Scale, read_plain, read_with_hint};
 use super::params::{DateRule, DecimalMark};
 
 /// Words that programs write where a customer is missing.
@@ -220,7 +220,20 @@ impl<'a> RowsBuilder<'a> {
         self.texts[index].append_option(text.filter(is_someone));
     }
 
+    #[inline]
     fn number(&mut self, column: Column, cell: &Cell<'_>, scale: Scale) -> Option<i128> {
+        if let Cell::Text(text) = cell
+            && let text = trimmed(text)
+            && let Some((value, hint)) = read_plain(text, self.dialect.mark, scale)
+        {
+            self.evidence.see_mark(hint, text);
+            return Some(value);
+        }
+        self.other_number(column, cell, scale)
+    }
+
+    /// Reads what is no plain number in a text.
+    fn other_number(&mut self, column: Column, cell: &Cell<'_>, scale: Scale) -> Option<i128> {
         let number = match cell {
             Cell::Empty => return None,
             Cell::Text(text) => {

@@ -19,6 +19,8 @@ pub struct Tree<const D: usize> {
     nodes: Vec<Node<D>>,
     /// The points, leaf by leaf.
     points: Vec<[f64; D]>,
+    /// Nodes from the root to the deepest leaf.
+    depth: usize,
 }
 
 #[derive(Debug)]
@@ -45,15 +47,16 @@ pub struct Totals<const D: usize> {
 impl<const D: usize> Tree<D> {
     /// Builds the tree by halving along the longest side; equal coordinates are split by index.
     pub fn new(points: &[[f64; D]]) -> Self {
-        let mut tree = Self { nodes: Vec::new(), points: Vec::with_capacity(points.len()) };
+        let mut tree = Self { nodes: Vec::new(), points: Vec::with_capacity(points.len()), depth: 0 };
         let mut order: Vec<u32> = (0..points.len() as u32).collect();
         if !order.is_empty() {
-            tree.build(points, &mut order);
+            tree.build(points, &mut order, 1);
         }
         tree
     }
 
-    fn build(&mut self, points: &[[f64; D]], order: &mut [u32]) -> usize {
+    fn build(&mut self, points: &[[f64; D]], order: &mut [u32], depth: usize) -> usize {
+        self.depth = self.depth.max(depth);
         let (low, high) = bounds(points, order);
         let start = self.points.len();
         let index = self.nodes.len();
@@ -71,7 +74,7 @@ impl<const D: usize> Tree<D> {
             let middle = order.len() / 2;
             order.select_nth_unstable_by(middle, |a, b| key(a).total_cmp(&key(b)).then(a.cmp(b)));
             let (left, right) = order.split_at_mut(middle);
-            let children = (self.build(points, left), self.build(points, right));
+            let children = (self.build(points, left, depth + 1), self.build(points, right, depth + 1));
             self.nodes[index].children = Some(children);
             self.nodes[index].sum = plus(self.nodes[children.0].sum, &self.nodes[children.1].sum);
         }
@@ -80,15 +83,14 @@ impl<const D: usize> Tree<D> {
 
     /// Sums up the points nearest to each of the `centres`.
     pub fn totals(&self, centres: &[[f64; D]]) -> Totals<D> {
-        let mut visit = Visit {
-            tree: self,
-            centres,
-            candidates: (0..centres.len() as u32).collect(),
-            squares: vec![0.0; centres.len()],
-            totals: Totals { sums: vec![[0.0; D]; centres.len()], counts: vec![0; centres.len()] },
-        };
+        let totals = Totals { sums: vec![[0.0; D]; centres.len()], counts: vec![0; centres.len()] };
+        let mut visit = Visit { tree: self, totals };
         if let Some(root) = self.nodes.first() {
-            visit.node(root, 0);
+            let all = centres.iter().enumerate().map(|(index, &centre)| Candidate { index, centre, square: 0.0 });
+            let nobody = Candidate { index: 0, centre: [0.0; D], square: 0.0 };
+            let mut candidates: Vec<Candidate<D>> = all.collect();
+            candidates.resize(centres.len() * (self.depth + 1), nobody);
+            visit.node(root, centres.len(), &mut candidates);
         }
         visit.totals
     }
@@ -97,58 +99,66 @@ impl<const D: usize> Tree<D> {
 /// One walk over the tree.
 struct Visit<'a, const D: usize> {
     tree: &'a Tree<D>,
-    centres: &'a [[f64; D]],
-    /// Candidates of the node at hand behind those of the nodes above it.
-    candidates: Vec<u32>,
-    /// Squared distances of the candidates at hand to the middle of the node at hand.
-    squares: Vec<f64>,
     totals: Totals<D>,
 }
 
+/// A centre that may be nearest to a point of the node at hand.
+#[derive(Clone, Copy)]
+struct Candidate<const D: usize> {
+    index: usize,
+    centre: [f64; D],
+    /// Squared distance to the middle of the node at hand.
+    square: f64,
+}
+
 impl<const D: usize> Visit<'_, D> {
-    /// Visits a node that can only be near the candidates from `first` on; leaves the candidates as it found them.
-    fn node(&mut self, node: &Node<D>, first: usize) {
-        let own = self.candidates.len();
-        self.filter(node, first);
-        match (self.candidates.len() - own, node.children) {
-            (1, _) => self.totals.add(self.candidates[own] as usize, &node.sum, node.points.len()),
+    /// Visits a node that can only be near the first `count` of the candidates; those behind them are room for its own
+    /// and its children's.
+    fn node(&mut self, node: &Node<D>, count: usize, candidates: &mut [Candidate<D>]) {
+        let (known, rest) = candidates.split_at_mut(count);
+        let count = filter(node, known, rest);
+        let own = &rest[..count];
+        match (own, node.children) {
+            ([only], _) => self.totals.add(only.index, &node.sum, node.points.len()),
             (_, None) => {
                 for point in &self.tree.points[node.points.clone()] {
-                    self.totals.add(nearest(point, self.centres, &self.candidates[own..]), point, 1);
+                    self.totals.add(nearest(point, own), point, 1);
                 }
             }
             (_, Some((left, right))) => {
-                self.node(&self.tree.nodes[left], own);
-                self.node(&self.tree.nodes[right], own);
+                self.node(&self.tree.nodes[left], count, rest);
+                self.node(&self.tree.nodes[right], count, rest);
             }
         }
-        self.candidates.truncate(own);
     }
+}
 
-    /// Appends those of the candidates from `first` on that may be nearest to a point of the node's box.
-    ///
-    /// With m the middle, h the half sides, c the centre closest to m and o another: the point of the box that lies
-    /// farthest in the direction from c to o is nearer to o where |m − o|² − |m − c|² < 2 Σ h |o − c|.
-    #[inline]
-    fn filter(&mut self, node: &Node<D>, first: usize) {
-        let last = self.candidates.len();
-        let mut closest = (f64::INFINITY, 0);
-        for (square, &candidate) in self.squares.iter_mut().zip(&self.candidates[first..last]) {
-            *square = squared_distance(&node.middle, &self.centres[candidate as usize]);
-            if *square < closest.0 {
-                closest = (*square, candidate);
-            }
-        }
-        let centre = &self.centres[closest.1 as usize];
-        for place in first..last {
-            let candidate = self.candidates[place];
-            let other = &self.centres[candidate as usize];
-            let reach = (0..D).fold(0.0, |reach, side| reach + node.half[side] * (other[side] - centre[side]).abs());
-            if candidate == closest.1 || self.squares[place - first] - closest.0 < 2.0 * reach {
-                self.candidates.push(candidate);
-            }
+/// Writes those of the candidates that may be nearest to a point of the node's box to `kept`, and returns their number.
+///
+/// With m the middle, h the half sides, c the centre closest to m and o another: the point of the box that lies
+/// farthest in the direction from c to o is nearer to o where |m − o|² − |m − c|² < 2 Σ h |o − c|.
+#[inline]
+fn filter<const D: usize>(node: &Node<D>, candidates: &mut [Candidate<D>], kept: &mut [Candidate<D>]) -> usize {
+    let mut closest = Candidate { index: 0, centre: [0.0; D], square: f64::INFINITY };
+    for candidate in &mut *candidates {
+        candidate.square = squared_distance(&node.middle, &candidate.centre);
+        if candidate.square < closest.square {
+            closest = *candidate;
         }
     }
+    let mut room = kept.iter_mut();
+    let mut count = 0;
+    for candidate in &*candidates {
+        let gap = |side: usize| (candidate.centre[side] - closest.centre[side]).abs();
+        let reach = (0..D).fold(0.0, |reach, side| reach + node.half[side] * gap(side));
+        if (candidate.index == closest.index || candidate.square - closest.square < 2.0 * reach)
+            && let Some(place) = room.next()
+        {
+            *place = *candidate;
+            count += 1;
+        }
+    }
+    count
 }
 
 impl<const D: usize> Totals<D> {
@@ -167,12 +177,12 @@ impl<const D: usize> Totals<D> {
 }
 
 #[inline]
-fn nearest<const D: usize>(point: &[f64; D], centres: &[[f64; D]], candidates: &[u32]) -> usize {
+fn nearest<const D: usize>(point: &[f64; D], candidates: &[Candidate<D>]) -> usize {
     let mut best = (f64::INFINITY, 0);
-    for &candidate in candidates {
-        let square = squared_distance(point, &centres[candidate as usize]);
+    for candidate in candidates {
+        let square = squared_distance(point, &candidate.centre);
         if square < best.0 {
-            best = (square, candidate as usize);
+            best = (square, candidate.index);
         }
     }
     best.1
@@ -214,10 +224,11 @@ mod tests {
         let points: Vec<[f64; 3]> = (0..5_000).map(|_| [eighths(80), eighths(300), eighths(3)]).collect();
         let centres: Vec<[f64; 3]> =
             (0..9).map(|_| [eighths(80), eighths(300), eighths(3)]).map(|c| c.map(|x| x + 0.013)).collect();
-        let everyone: Vec<u32> = (0..9).collect();
+        let everyone: Vec<Candidate<3>> =
+            centres.iter().enumerate().map(|(index, &centre)| Candidate { index, centre, square: 0.0 }).collect();
         let mut expected = Totals { sums: vec![[0.0; 3]; 9], counts: vec![0; 9] };
         for point in &points {
-            expected.add(nearest(point, &centres, &everyone), point, 1);
+            expected.add(nearest(point, &everyone), point, 1);
         }
         assert_eq!(Tree::new(&points).totals(&centres), expected);
     }
