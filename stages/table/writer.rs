@@ -23,6 +23,10 @@ use super::{CHUNK_ROWS, FACT_PREFIX, Facts, TableError, arrow_error, encoding, f
 
 const ROW_GROUP_ROWS: usize = 1_048_576;
 
+/// Chunks that a column is encoded of before it is the next column's turn: what a column has to remember of its values
+/// stays in the processor's cache. Row groups are whole multiples.
+const CHUNKS: usize = 4;
+
 /// Writes a table in a stream, its columns on all threads. The bytes depend on the rows and facts alone, not on how the
 /// rows were batched.
 pub struct TableWriter {
@@ -31,6 +35,8 @@ pub struct TableWriter {
     file: SerializedFileWriter<File>,
     groups: ArrowRowGroupWriterFactory,
     group: RowGroup,
+    /// Complete ones, fewer than [`CHUNKS`].
+    chunks: Vec<Chunk>,
     chunk: Chunk,
     rows: u64,
 }
@@ -60,7 +66,8 @@ impl TableWriter {
         let writer = ArrowWriter::try_new(file, Arc::clone(schema), Some(properties)).map_err(parquet_error(path))?;
         let (file, groups) = writer.into_serialized_writer().map_err(parquet_error(path))?;
         let (path, schema) = (path.to_owned(), Arc::clone(schema));
-        Ok(Self { path, schema, file, groups, group: RowGroup::default(), chunk: Chunk::default(), rows: 0 })
+        let (group, chunks, chunk) = Default::default();
+        Ok(Self { path, schema, file, groups, group, chunks, chunk, rows: 0 })
     }
 
     /// Appends all rows of a batch.
@@ -87,7 +94,10 @@ impl TableWriter {
                 run.start = end;
                 if self.chunk.rows == CHUNK_ROWS {
                     self.add_piece(&rows.batch, std::mem::take(&mut runs));
-                    self.write_chunk().map_err(parquet_error(&self.path))?;
+                    self.end_chunk();
+                    if self.chunks.len() == CHUNKS {
+                        self.write_chunks().map_err(parquet_error(&self.path))?;
+                    }
                 }
             }
         }
@@ -103,6 +113,13 @@ impl TableWriter {
         }
     }
 
+    fn end_chunk(&mut self) {
+        let chunk = std::mem::take(&mut self.chunk);
+        if chunk.rows > 0 {
+            self.chunks.push(chunk);
+        }
+    }
+
     /// Adds facts that are known only when the rows have been seen.
     pub fn add_facts(&mut self, facts: &Facts) {
         for (name, value) in facts {
@@ -115,17 +132,17 @@ impl TableWriter {
     /// # Errors
     /// [`TableError`] where the disk refuses.
     pub fn finish(mut self) -> Result<u64, TableError> {
-        self.write_chunk().map_err(parquet_error(&self.path))?;
+        self.end_chunk();
+        self.write_chunks().map_err(parquet_error(&self.path))?;
         self.end_group().map_err(parquet_error(&self.path))?;
         self.file.close().map_err(parquet_error(&self.path))?;
         Ok(self.rows)
     }
 
-    /// Encodes the rows gathered, every column by itself. Row groups end between chunks, because [`ROW_GROUP_ROWS`] is
-    /// a multiple of [`CHUNK_ROWS`].
-    fn write_chunk(&mut self) -> Result<(), ParquetError> {
-        let chunk = std::mem::take(&mut self.chunk);
-        if chunk.rows == 0 {
+    /// Encodes the rows gathered, every column by itself.
+    fn write_chunks(&mut self) -> Result<(), ParquetError> {
+        let chunks = std::mem::take(&mut self.chunks);
+        if chunks.is_empty() {
             return Ok(());
         }
         if self.group.rows == 0 {
@@ -133,9 +150,9 @@ impl TableWriter {
         }
         let columns = self.group.columns.par_iter_mut().with_max_len(1).zip(&**self.schema.fields()).enumerate();
         columns.try_for_each(|(position, (writer, field))| {
-            writer.write(field, &selected::column(&chunk.pieces, position)?)
+            chunks.iter().try_for_each(|chunk| writer.write(field, &selected::column(&chunk.pieces, position)?))
         })?;
-        self.group.rows += chunk.rows;
+        self.group.rows += chunks.iter().map(|chunk| chunk.rows).sum::<usize>();
         if self.group.rows >= ROW_GROUP_ROWS { self.end_group() } else { Ok(()) }
     }
 
