@@ -32,6 +32,7 @@ const SHORT_TEXT: u8 = 4;
 
 impl KeyBuilder {
     /// Adds a text that may be missing.
+    #[inline]
     pub fn text(&mut self, text: Option<&str>) -> &mut Self {
         let Some(text) = text else { return self.nothing() };
         if let Some(mark) = u8::try_from(text.len()).ok().and_then(|length| length.checked_add(SHORT_TEXT)) {
@@ -45,6 +46,7 @@ impl KeyBuilder {
     }
 
     /// Adds a number that may be missing.
+    #[inline]
     pub fn number(&mut self, number: Option<i128>) -> &mut Self {
         let Some(number) = number else { return self.nothing() };
         if let Ok(number) = i64::try_from(number) {

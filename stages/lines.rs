@@ -108,11 +108,13 @@ impl<'a> Lines<'a> {
 }
 
 /// A cell of text that may be null.
+#[inline]
 pub fn text(column: &StringArray, row: usize) -> Option<&str> {
     column.is_valid(row).then(|| column.value(row))
 }
 
 /// A cell of a decimal column that may be null, in units of its last digit.
+#[inline]
 pub fn decimal(column: &Decimal128Array, row: usize) -> Option<i128> {
     column.is_valid(row).then(|| column.value(row))
 }
