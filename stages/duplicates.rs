@@ -113,8 +113,8 @@ pub fn row_keys(batch: &RecordBatch) -> Vec<Key> {
         for column in texts {
             key.text(text(column, row));
         }
-        key.number(lines.quantity(row)).number(lines.unit_price(row)).number(lines.amount(row));
-        key.number(lines.time(row).map(i128::from));
+        let time = lines.time(row).map(i128::from);
+        key.numbers([lines.quantity(row), lines.unit_price(row), lines.amount(row), time]);
         add_problems(&mut key, problems, row);
         key.finish()
     };

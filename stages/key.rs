@@ -28,7 +28,8 @@ const NOTHING: u8 = 0;
 const NUMBER: u8 = 1;
 const LARGE_NUMBER: u8 = 2;
 const LONG_TEXT: u8 = 3;
-const SHORT_TEXT: u8 = 4;
+const NUMBERS: u8 = 4;
+const SHORT_TEXT: u8 = 5;
 
 impl KeyBuilder {
     /// Adds a text that may be missing.
@@ -55,6 +56,21 @@ impl KeyBuilder {
         } else {
             self.0.push(LARGE_NUMBER);
             self.0.extend_from_slice(&number.to_le_bytes());
+        }
+        self
+    }
+
+    /// Adds some numbers that may be missing; quicker than one by one.
+    #[inline]
+    pub fn numbers<const N: usize>(&mut self, numbers: [Option<i128>; N]) -> &mut Self {
+        let plain = numbers.map(|number| number.and_then(|number| i64::try_from(number).ok()));
+        if plain.contains(&None) {
+            for number in numbers {
+                self.number(number);
+            }
+        } else {
+            self.0.extend_from_slice(&[NUMBERS, N as u8]);
+            self.0.extend_from_slice(plain.map(|number| number.unwrap_or_default().to_le_bytes()).as_flattened());
         }
         self
     }
@@ -127,6 +143,18 @@ mod tests {
         for number in [i128::from(i64::MAX), i128::from(i64::MAX) + 1, i128::from(i64::MIN) - 1, 1 << 64, 0] {
             assert!(seen.insert(KeyBuilder::default().number(Some(number)).finish()), "{number}");
         }
+    }
+
+    #[test]
+    fn numbers_at_once_are_told_apart_like_single_ones() {
+        let mut seen = KeySet::default();
+        for numbers in
+            [[Some(1), Some(2)], [Some(2), Some(1)], [None, Some(2)], [Some(1), None], [Some(1 << 64), Some(2)]]
+        {
+            assert!(seen.insert(KeyBuilder::default().numbers(numbers).finish()), "{numbers:?}");
+            assert!(!seen.insert(KeyBuilder::default().numbers(numbers).finish()), "{numbers:?}");
+        }
+        assert!(seen.insert(KeyBuilder::default().numbers([Some(1)]).numbers([Some(2)]).finish()));
     }
 
     #[test]

@@ -51,11 +51,22 @@ impl<'a> Records<'a> {
             }
             fields.clear();
             while self.field(fields) {}
-            let line = self.text[start..self.position.min(self.text.len())].trim_end_matches(['\r', '\n']);
-            if !line.trim_ascii().is_empty() || self.marks.delimiter == b'\t' && line.contains('\t') {
+            let line = self.line(start);
+            let is_blank_between = self.marks.delimiter.is_ascii_whitespace() && self.marks.delimiter != b'\t';
+            if fields.len() > 1 && !is_blank_between || !line.trim_ascii().is_empty() {
                 return Some(line);
             }
         }
+    }
+
+    /// What was read from `start` on, without the end of its last line.
+    fn line(&self, start: usize) -> &'a str {
+        let bytes = self.text.as_bytes();
+        let mut end = self.position.min(bytes.len());
+        while end > start && matches!(bytes[end - 1], b'\r' | b'\n') {
+            end -= 1;
+        }
+        &self.text[start..end]
     }
 
     /// Reads one field; says whether another one follows in this record.

@@ -96,13 +96,14 @@ struct Visits {
 impl Visits {
     fn of(piece: &Piece, is_by_day: bool) -> Result<Self, RfmError> {
         let lines = OrderLines::new(&piece.batch, is_by_day);
+        let mut key = KeyBuilder::default();
         let mut visits: Vec<Visit> = Vec::new();
         let mut latest = None;
         for row in 0..piece.batch.num_rows() {
             let (time, amount) = (lines.times.value(row), lines.amounts.value(row));
             latest = latest.max(Some(time));
             if row == 0 || !lines.is_same_visit(row - 1, row) {
-                visits.push(lines.visit(row)?);
+                visits.push(lines.visit(row, &mut key)?);
             }
             if let Some(visit) = visits.last_mut() {
                 visit.last = visit.last.max(time);
@@ -147,15 +148,15 @@ impl<'a> OrderLines<'a> {
             && self.kinds.value(one) == self.kinds.value(other)
     }
 
-    fn visit(&self, row: usize) -> Result<Visit, RfmError> {
-        let mut key = KeyBuilder::default();
+    fn visit(&self, row: usize, key: &mut KeyBuilder) -> Result<Visit, RfmError> {
         key.text(Some(self.ids.value(row)));
         match self.invoice(row) {
             Some(invoice) => key.text(Some(invoice)),
             None => key.number(Some(i128::from(self.day(row)))),
         };
+        let key = key.finish();
         let purchase = match self.kinds.value(row) {
-            "purchase" => Some(key.finish()),
+            "purchase" => Some(key),
             "return" => None,
             other => return Err(RfmError::Kind { kind: other.to_owned() }),
         };

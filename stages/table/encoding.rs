@@ -14,6 +14,8 @@ use parquet::file::metadata::KeyValue;
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder, WriterVersion};
 use parquet::schema::types::ColumnPath;
 
+use super::CHUNK_ROWS;
+
 /// Texts whose equal values stand together in a log, and are all different in a table of customers.
 const IN_RUNS: [&str; 2] = ["invoice", "customer_id"];
 
@@ -25,6 +27,8 @@ pub(super) fn properties(schema: &Schema, footer: Vec<KeyValue>, group_rows: usi
         // Nobody here skips rows by them, and they cost a comparison per cell.
         .set_statistics_enabled(EnabledStatistics::None)
         .set_compression(Compression::LZ4_RAW)
+        // As many as come at a time: less to begin and end.
+        .set_write_batch_size(CHUNK_ROWS)
         .set_max_row_group_row_count(Some(group_rows))
         .set_key_value_metadata(Some(footer));
     schema.fields().iter().fold(properties, |properties, field| with_column(properties, field)).build()
