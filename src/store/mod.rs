@@ -141,8 +141,8 @@ impl Store {
     /// The store of the project in folder `project`. Touches nothing.
     pub fn new(project: &Path) -> Self {
         let state = project.join(ARTIFACTS).join(STATE);
-        let (placement, counter, own) = Default::default();
-        Self { project: project.to_owned(), state, placement, counter, own }
+        let (placement, counter) = (Placement::default(), AtomicU64::new(0));
+        Self { project: project.to_owned(), state, placement, counter, own: Mutex::default() }
     }
 
     /// The same, placing outputs in this way.

@@ -39,7 +39,7 @@ impl Store {
     /// Where the disk refuses.
     pub fn keep_verified(&self, path: &Path, digest: Digest) -> Result<(), StoreError> {
         let file = open_read_only(path)?;
-        self.move_in_as(digest, path, file)?.make_durable().map(drop)
+        self.move_in_as(digest, path, &file)?.make_durable().map(drop)
     }
 
     /// Takes a copy of a file that stays where it is into the store, under the digest of what was copied.
@@ -58,7 +58,7 @@ impl Store {
         let file = open_read_only(path)?;
         let before = Witness::of_open(&file).map_err(StoreError::file("read", path))?;
         let digest = Digest::of_open(&file).map_err(StoreError::file("read", path))?;
-        let moved = self.move_in_as(digest, path, file)?;
+        let moved = self.move_in_as(digest, path, &file)?;
         let object = self.object_path(digest);
         let after = Witness::of(&object).map_err(StoreError::file("read", &object))?;
         if after.shows_the_content_of(&before) {
@@ -77,14 +77,18 @@ impl Store {
         self.move_in_file(&copy)
     }
 
-    fn move_in_as(&self, digest: Digest, path: &Path, file: File) -> Result<MovedIn, StoreError> {
+    fn move_in_as(&self, digest: Digest, path: &Path, file: &File) -> Result<MovedIn, StoreError> {
         let object = self.object_path(digest);
         if let Some(folder) = object.parent() {
             files::create_directory(folder)?;
         }
+        if object.exists() {
+            // What may be durable, and others' result, is not replaced by what is not.
+            file.sync_all().map_err(StoreError::file("write", path))?;
+        }
         fs::rename(path, &object).map_err(StoreError::file("place", &object))?;
         files::pass("object.stored", &object)?;
-        Ok(MovedIn { digest, files: vec![(object, file)] })
+        Ok(MovedIn { digest, objects: vec![object] })
     }
 
     /// Whether the object was moved in by this process, which took its digest, and is still the same file.
@@ -120,8 +124,8 @@ impl Store {
 pub struct MovedIn {
     /// Its digest.
     pub digest: Digest,
-    /// The objects it consists of, open.
-    pub(super) files: Vec<(PathBuf, File)>,
+    /// The objects it consists of. Not open: they may be more than a process may have open.
+    pub(super) objects: Vec<PathBuf>,
 }
 
 impl MovedIn {
@@ -130,12 +134,12 @@ impl MovedIn {
     /// # Errors
     /// Where the disk refuses.
     pub fn make_durable(&self) -> Result<Digest, StoreError> {
-        let sync = |(object, file): &(PathBuf, File)| {
-            file.sync_all().map_err(StoreError::file("write", object))?;
+        let sync = |object: &PathBuf| {
+            File::open(object).and_then(|file| file.sync_all()).map_err(StoreError::file("write", object))?;
             files::sync_parent(object)?;
             files::pass("object.synced", object)
         };
-        files::side_by_side(&self.files, sync)?;
+        files::side_by_side(&self.objects, sync)?;
         Ok(self.digest)
     }
 }

@@ -84,7 +84,7 @@ impl Store {
         let tree = self.temporary_path("tree");
         fs::write(&tree, Tree { files }.to_text()).map_err(StoreError::file("write", &tree))?;
         let mut whole = self.move_in_file(&tree)?;
-        whole.files.extend(moved.into_iter().flat_map(|(_, file)| file.files));
+        whole.objects.extend(moved.into_iter().flat_map(|(_, file)| file.objects));
         Ok(whole)
     }
 

@@ -183,7 +183,7 @@ fn run(folder: &Path, assignments: &RecordBatch) -> Result<StageReport, StageErr
 }
 
 #[test]
-fn the_stage_writes_its_three_tables_with_the_facts_of_the_customers() {
+fn the_stage_writes_its_four_tables_with_the_facts_of_the_customers() {
     let folder = tempfile::tempdir().unwrap();
     let report = run(folder.path(), &assignments(&ids(), &[0, 0, 0, 1, 1, 1])).map_err(|error| error.message).unwrap();
     assert!(report.headline.starts_with("silhouette 0.9") && report.headline.ends_with(", 1 warning"), "{report:?}");
@@ -196,6 +196,12 @@ fn the_stage_writes_its_three_tables_with_the_facts_of_the_customers() {
     assert_eq!(column::<StringArray>(&segments, "segment_name").value(1), "Lost");
     assert_eq!(column::<Float64Array>(&segments, "monetary_q3").value(0).to_bits(), 850.0_f64.to_bits());
     assert_eq!(column::<Float64Array>(&segments, "silhouette").null_count(), 0);
+    let (silhouettes, _) = read("silhouettes.parquet", schema::silhouettes());
+    assert!(column::<StringArray>(&silhouettes, "customer_id").iter().flatten().eq(ids().iter()));
+    assert_eq!(column::<Int64Array>(&silhouettes, "segment").values(), &[0, 0, 0, 1, 1, 1]);
+    // The second: a = √(1 + 1 + 10⁴), b = (√697850 + √714136 + √683526) / 3.
+    let second = column::<Float64Array>(&silhouettes, "silhouette").value(1);
+    assert!((second - 0.880_332).abs() < 1e-5, "{second}");
     let (warnings, _) = read("warnings.parquet", schema::warnings());
     assert_eq!(column::<StringArray>(&warnings, "code").value(0), "few_customers");
 }

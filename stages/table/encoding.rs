@@ -5,8 +5,8 @@
 //! A dictionary costs a look-up per cell. It pays where few values recur in any order, as products and countries do.
 //! It does not where numbers count upwards, where every value is its own, or where equal values stand together, so that
 //! the compression finds them: those columns are written as differences, as they are, or as lengths and bytes.
-//! With that, and LZ4 in the place of Zstandard, the transactions of a real shop are written and read in two thirds of
-//! the time; their file is a twentieth larger.
+//! Texts that recur in any order are left to the library's dictionary, decimals to ours (`decimals`). LZ4 stands in the
+//! place of Zstandard: it takes less time to read a somewhat larger file than to unpack a smaller one.
 
 use arrow_schema::{DataType, Field, Schema};
 use parquet::basic::{Compression, Encoding};
