@@ -1,6 +1,7 @@
 //! What a program wrote, or failed to: every way in which a result is not kept.
 
 use std::os::unix::fs::MetadataExt;
+use std::process::Command;
 
 use rstest::rstest;
 
@@ -87,6 +88,19 @@ fn a_hard_link_as_an_output_leaves_the_store_its_own_copy() {
     std::fs::write(project.path("words.txt"), "two\n").unwrap();
     assert_eq!(project.read("artifacts/make/a.txt"), "one\n");
     assert_eq!(project.files_with("one\n").len(), 2, "the object and the output");
+}
+
+#[test]
+fn a_directory_of_more_files_than_may_be_open_is_kept() {
+    let write = "for i in $(seq 300); do echo $i > $SEGPIPE_OUTPUT_MANY/$i; done";
+    let project = Project::new(&stage(write, "{many: artifacts/make/many/}"));
+    let plain = project.command(&["run"]);
+    let mut limited = Command::new("sh");
+    limited.args(["-c", "ulimit -n 64 && exec \"$0\" \"$@\""]).arg(plain.get_program()).args(plain.get_args());
+    limited.current_dir(project.path(""));
+    let ran = limited.output().unwrap();
+    assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+    assert_eq!(std::fs::read_dir(project.path("artifacts/make/many")).unwrap().count(), 300);
 }
 
 #[test]
