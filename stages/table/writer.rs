@@ -66,7 +66,7 @@ impl TableWriter {
         let writer = ArrowWriter::try_new(file, Arc::clone(schema), Some(properties)).map_err(parquet_error(path))?;
         let (file, groups) = writer.into_serialized_writer().map_err(parquet_error(path))?;
         let (path, schema) = (path.to_owned(), Arc::clone(schema));
-        let (group, chunks, chunk) = Default::default();
+        let (group, chunks, chunk) = (RowGroup::default(), Vec::new(), Chunk::default());
         Ok(Self { path, schema, file, groups, group, chunks, chunk, rows: 0 })
     }
 
