@@ -7,15 +7,16 @@
 use std::path::Path;
 
 use arrow_array::cast::AsArray;
-use arrow_array::{ListArray, RecordBatch, StringArray};
+use arrow_array::{Array, ListArray, RecordBatch, StringArray};
 
 use crate::contract::{Observer, StageError};
 use crate::key::{Key, KeyBuilder, KeySet};
-use crate::lines::{Lines, text};
+use crate::lines::Lines;
 use crate::schema;
 use crate::spill::{Entry, Spill, SpillError};
 use crate::stream;
 use crate::table::{TableReader, column};
+use crate::texts::Texts;
 
 /// Some rows of a table, by position: one bit a row.
 #[derive(Debug, Clone, Default)]
@@ -105,18 +106,25 @@ pub fn of_table(path: &Path, scratch: &Path, observer: &dyn Observer) -> Result<
 /// The keys of a batch of transactions: everything but where the rows stand.
 pub fn row_keys(batch: &RecordBatch) -> Vec<Key> {
     let lines = Lines::new(batch);
-    let descriptions: &StringArray = column(batch, "description");
+    let descriptions = Texts::new(batch, "description");
     let problems: &ListArray = column(batch, "problems");
-    let mut key = KeyBuilder::default();
+    // The lines of one invoice stand together: what is the same in all of them is added once.
+    let of_invoice = [lines.invoice, lines.customer_id, lines.country];
+    let (mut key, mut common) = (KeyBuilder::default(), 0);
     let row_key = |row: usize| {
-        let texts = [lines.invoice, lines.product, descriptions, lines.customer_id, lines.country];
-        for column in texts {
-            key.text(text(column, row));
+        let is_continued = row > 0 && of_invoice.iter().all(|texts| texts.is_same(row - 1, row));
+        key.truncate(if is_continued { common } else { 0 });
+        if !is_continued {
+            of_invoice.iter().for_each(|texts| {
+                key.text(texts.get(row));
+            });
+            common = key.position();
         }
+        key.text(lines.product.get(row)).text(descriptions.get(row));
         let time = lines.time(row).map(i128::from);
         key.numbers([lines.quantity(row), lines.unit_price(row), lines.amount(row), time]);
         add_problems(&mut key, problems, row);
-        key.finish()
+        key.key()
     };
     (0..batch.num_rows()).map(row_key).collect()
 }
@@ -130,7 +138,8 @@ fn add_problems(key: &mut KeyBuilder, problems: &ListArray, row: usize) {
     let entries = problems.values().as_struct();
     for entry in offsets[row] as usize..offsets[row + 1] as usize {
         for column in entries.columns() {
-            key.text(text(column.as_string(), entry));
+            let texts: &StringArray = column.as_string();
+            key.text(texts.is_valid(entry).then(|| texts.value(entry)));
         }
     }
 }
@@ -157,7 +166,9 @@ mod tests {
     fn the_second_and_later_ones_are_found_wherever_they_stand() {
         let (a, b) = (Line::default(), Line { product: Some("other"), ..Line::default() });
         assert_eq!(duplicates(&[a.clone(), b.clone(), a.clone(), a.clone(), b]), [2, 3, 4]);
-        assert_eq!(duplicates(&[a.clone(), Line { source: 1, ..a }]), [1]);
+        assert_eq!(duplicates(&[a.clone(), Line { source: 1, ..a.clone() }]), [1]);
+        let c = Line { invoice: Some("2"), ..a.clone() };
+        assert_eq!(duplicates(&[a.clone(), c.clone(), a.clone(), a, c]), [2, 3, 4]);
     }
 
     #[test]

@@ -7,9 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use arrow_array::builder::{ListBuilder, StringBuilder, StructBuilder};
-use arrow_array::{
-    ArrayRef, Decimal128Array, Int32Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
-};
+use arrow_array::{ArrayRef, Decimal128Array, Int32Array, Int64Array, RecordBatch, TimestampMicrosecondArray};
 use arrow_schema::{DataType, Field};
 use serde_json::Value;
 
@@ -17,6 +15,7 @@ use crate::contract::{InputFile, Note, Observer, Stage, StageContext, StageError
 use crate::moment::Moment;
 use crate::schema;
 use crate::table::{self, Facts};
+use crate::texts::TextColumn;
 
 /// One transaction line. The default is a purchase of six for 2.55 each by customer 12346 on 2011-01-01.
 #[derive(Debug, Clone)]
@@ -91,8 +90,8 @@ fn decimals(values: impl Iterator<Item = Option<i128>>, data_type: &DataType) ->
     Arc::new(values.collect::<Decimal128Array>().with_precision_and_scale(precision, scale).unwrap())
 }
 
-fn strings<'a>(values: impl Iterator<Item = Option<&'a str>>) -> ArrayRef {
-    Arc::new(values.collect::<StringArray>())
+fn texts<'a>(values: impl Iterator<Item = Option<&'a str>>) -> ArrayRef {
+    Arc::new(values.collect::<TextColumn>())
 }
 
 fn problems(lines: &[Line]) -> ArrayRef {
@@ -117,15 +116,15 @@ pub(crate) fn transactions(lines: &[Line]) -> RecordBatch {
     let columns: Vec<ArrayRef> = vec![
         Arc::new(Int32Array::from_iter_values(lines.iter().map(|line| line.source))),
         Arc::new(Int64Array::from_iter_values(1..=lines.len() as i64)),
-        strings(lines.iter().map(|line| line.invoice)),
-        strings(lines.iter().map(|line| line.product)),
-        strings(lines.iter().map(|line| line.description)),
+        texts(lines.iter().map(|line| line.invoice)),
+        texts(lines.iter().map(|line| line.product)),
+        texts(lines.iter().map(|line| line.description)),
         decimals(lines.iter().map(|line| line.quantity.map(|text| decimal(text, 3))), &schema::QUANTITY),
         Arc::new(lines.iter().map(|line| line.date.map(micros)).collect::<TimestampMicrosecondArray>()),
         decimals(lines.iter().map(|line| line.price.map(|text| decimal(text, 6))), &schema::PRICE),
         decimals(lines.iter().map(Line::amount), &schema::MONEY),
-        strings(lines.iter().map(|line| line.customer)),
-        strings(lines.iter().map(|line| line.country)),
+        texts(lines.iter().map(|line| line.customer)),
+        texts(lines.iter().map(|line| line.country)),
         problems(lines),
     ];
     RecordBatch::try_new(schema::transactions(), columns).unwrap()

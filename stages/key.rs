@@ -80,9 +80,24 @@ impl KeyBuilder {
         self
     }
 
+    /// Where the next part begins.
+    pub fn position(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Takes away the parts from `position` on.
+    pub fn truncate(&mut self, position: usize) {
+        self.0.truncate(position);
+    }
+
+    /// The key of the parts added, which stay.
+    pub fn key(&self) -> Key {
+        XxHash3_128::oneshot(&self.0)
+    }
+
     /// The key of the parts added since the last one.
     pub fn finish(&mut self) -> Key {
-        let key = XxHash3_128::oneshot(&self.0);
+        let key = self.key();
         self.0.clear();
         key
     }

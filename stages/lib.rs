@@ -30,6 +30,7 @@ pub mod schema;
 pub mod spill;
 pub mod stream;
 pub mod table;
+pub mod texts;
 pub mod transactions;
 
 pub mod deploy;

@@ -5,13 +5,12 @@
 
 use std::sync::Arc;
 
-use arrow_array::{
-    Array, Decimal128Array, Int32Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
-};
+use arrow_array::{Array, Decimal128Array, Int32Array, Int64Array, RecordBatch, TimestampMicrosecondArray};
 use arrow_schema::{Schema, SchemaRef};
 
 use crate::schema;
 use crate::table::column;
+use crate::texts::Texts;
 
 /// The columns of `transactions` that nobody needs after `validate`.
 const LEFT_OUT: [&str; 2] = ["description", "problems"];
@@ -31,9 +30,9 @@ pub struct Lines<'a> {
     /// `row`.
     pub row: &'a Int64Array,
     /// `invoice`.
-    pub invoice: &'a StringArray,
+    pub invoice: Texts<'a>,
     /// `product`.
-    pub product: &'a StringArray,
+    pub product: Texts<'a>,
     /// `quantity`, in thousandths.
     pub quantity: &'a Decimal128Array,
     /// `invoice_date`, in microseconds.
@@ -43,9 +42,9 @@ pub struct Lines<'a> {
     /// `amount`, in units of 10⁻⁹.
     pub amount: &'a Decimal128Array,
     /// `customer_id`.
-    pub customer_id: &'a StringArray,
+    pub customer_id: Texts<'a>,
     /// `country`.
-    pub country: &'a StringArray,
+    pub country: Texts<'a>,
 }
 
 impl<'a> Lines<'a> {
@@ -54,14 +53,14 @@ impl<'a> Lines<'a> {
         Self {
             source: column(batch, "source"),
             row: column(batch, "row"),
-            invoice: column(batch, "invoice"),
-            product: column(batch, "product"),
+            invoice: Texts::new(batch, "invoice"),
+            product: Texts::new(batch, "product"),
             quantity: column(batch, "quantity"),
             invoice_date: column(batch, "invoice_date"),
             unit_price: column(batch, "unit_price"),
             amount: column(batch, "amount"),
-            customer_id: column(batch, "customer_id"),
-            country: column(batch, "country"),
+            customer_id: Texts::new(batch, "customer_id"),
+            country: Texts::new(batch, "country"),
         }
     }
 
@@ -97,7 +96,7 @@ impl<'a> Lines<'a> {
 
     /// Whether the line cancels something: its invoice number begins with `C` or `c`.
     pub fn is_cancellation(&self, row: usize) -> bool {
-        text(self.invoice, row).is_some_and(|invoice| invoice.starts_with(['C', 'c']))
+        self.invoice.get(row).is_some_and(|invoice| invoice.starts_with(['C', 'c']))
     }
 
     /// Whether the line takes something back: a cancellation, a quantity of nothing or less, or negative money.
@@ -105,12 +104,6 @@ impl<'a> Lines<'a> {
         let is_taken_back = self.quantity(row).is_some_and(|quantity| quantity <= 0);
         self.is_cancellation(row) || is_taken_back || self.amount(row).is_some_and(|amount| amount < 0)
     }
-}
-
-/// A cell of text that may be null.
-#[inline]
-pub fn text(column: &StringArray, row: usize) -> Option<&str> {
-    column.is_valid(row).then(|| column.value(row))
 }
 
 /// A cell of a decimal column that may be null, in units of its last digit.

@@ -30,6 +30,11 @@ fn nullable(name: &str, data_type: DataType) -> Field {
     Field::new(name, data_type, true)
 }
 
+/// Texts that recur from row to row, held by a dictionary; in a file they are texts like all others.
+pub fn recurring() -> DataType {
+    DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8))
+}
+
 /// The struct of one entry of `transactions.problems`.
 pub fn problem_fields() -> Fields {
     let names = ["column", "text", "reason"];
@@ -49,15 +54,15 @@ fn transaction_fields() -> Vec<Field> {
     vec![
         required("source", DataType::Int32),
         required("row", DataType::Int64),
-        nullable("invoice", DataType::Utf8),
-        nullable("product", DataType::Utf8),
-        nullable("description", DataType::Utf8),
+        nullable("invoice", recurring()),
+        nullable("product", recurring()),
+        nullable("description", recurring()),
         nullable("quantity", QUANTITY),
         nullable("invoice_date", TIMESTAMP),
         nullable("unit_price", PRICE),
         nullable("amount", MONEY),
-        nullable("customer_id", DataType::Utf8),
-        nullable("country", DataType::Utf8),
+        nullable("customer_id", recurring()),
+        nullable("country", recurring()),
         required("problems", list_of(DataType::Struct(problem_fields()))),
     ]
 }
@@ -91,7 +96,7 @@ pub fn sources() -> SchemaRef {
 /// `validate.quarantine`: the rows that may not go on, as they were, with the first broken rule and all of them.
 pub fn quarantine() -> SchemaRef {
     let mut fields = transaction_fields();
-    fields.push(required("reason", DataType::Utf8));
+    fields.push(required("reason", recurring()));
     fields.push(required("reasons", list_of(DataType::Utf8)));
     table(fields)
 }
@@ -117,15 +122,15 @@ pub fn orders() -> SchemaRef {
     table(vec![
         required("source", DataType::Int32),
         required("row", DataType::Int64),
-        nullable("invoice", DataType::Utf8),
-        nullable("product", DataType::Utf8),
+        nullable("invoice", recurring()),
+        nullable("product", recurring()),
         nullable("quantity", QUANTITY),
         required("invoice_date", TIMESTAMP),
         nullable("unit_price", PRICE),
         required("amount", MONEY),
-        required("customer_id", DataType::Utf8),
-        nullable("country", DataType::Utf8),
-        required("kind", DataType::Utf8),
+        required("customer_id", recurring()),
+        nullable("country", recurring()),
+        required("kind", recurring()),
     ])
 }
 
@@ -134,14 +139,14 @@ pub fn orphans() -> SchemaRef {
     table(vec![
         required("source", DataType::Int32),
         required("row", DataType::Int64),
-        nullable("invoice", DataType::Utf8),
-        nullable("product", DataType::Utf8),
+        nullable("invoice", recurring()),
+        nullable("product", recurring()),
         nullable("quantity", QUANTITY),
         required("invoice_date", TIMESTAMP),
         nullable("unit_price", PRICE),
         required("amount", MONEY),
-        required("customer_id", DataType::Utf8),
-        nullable("country", DataType::Utf8),
+        required("customer_id", recurring()),
+        nullable("country", recurring()),
         nullable("unmatched_quantity", QUANTITY),
         required("unmatched_amount", MONEY),
     ])

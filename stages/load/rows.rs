@@ -7,12 +7,13 @@
 use std::sync::Arc;
 
 use arrow_array::builder::{Decimal128Builder, StringBuilder, TimestampMicrosecondBuilder};
-use arrow_array::{ArrayRef, Int32Array, Int64Array, ListArray, RecordBatch, StringArray, StructArray};
+use arrow_array::{ArrayRef, Int32Array, Int64Array, ListArray, RecordBatch, StructArray};
 use arrow_buffer::OffsetBuffer;
 use arrow_schema::{ArrowError, DataType, Field};
 
 use crate::problems::{NOT_A_DATE, ROW, WRONG_WIDTH};
 use crate::schema;
+use crate::texts::TextsBuilder;
 
 use super::cell::{Cell, quoted, trimmed};
 use super::columns::Mapping;
@@ -78,7 +79,7 @@ impl Block {
 pub(super) struct RowsBuilder<'a> {
     mapping: &'a Mapping,
     dialect: &'a Dialect,
-    texts: [StringBuilder; 5],
+    texts: [TextsBuilder; 5],
     quantity: Decimal128Builder,
     time: TimestampMicrosecondBuilder,
     price: Decimal128Builder,
@@ -136,7 +137,7 @@ impl<'a> RowsBuilder<'a> {
         Self {
             mapping,
             dialect,
-            texts: TEXTS.map(|column| StringBuilder::with_capacity(rows, room(column))),
+            texts: TEXTS.map(|column| TextsBuilder::with_capacity(rows, room(column))),
             quantity: decimal(schema::QUANTITY),
             time: TimestampMicrosecondBuilder::with_capacity(rows),
             price: decimal(schema::PRICE),
@@ -191,24 +192,29 @@ impl<'a> RowsBuilder<'a> {
 
     /// The rows built.
     pub(super) fn finish(mut self) -> Result<Block, ArrowError> {
-        let [invoice, product, description, customer, country] = self.texts.map(|mut builder| builder.finish());
-        let text = |array: StringArray| Arc::new(array) as ArrayRef;
+        let [invoice, product, description, customer, country] = self.texts.map(TextsBuilder::finish);
         let columns: Vec<ArrayRef> = vec![
-            text(invoice),
-            text(product),
-            text(description),
+            Arc::new(invoice?),
+            Arc::new(product?),
+            Arc::new(description?),
             Arc::new(self.quantity.finish()),
             Arc::new(self.time.finish()),
             Arc::new(self.price.finish()),
             Arc::new(self.amount.finish()),
-            text(customer),
-            text(country),
+            Arc::new(customer?),
+            Arc::new(country?),
             Arc::new(self.problems.finish()?),
         ];
         Ok(Block { columns, counts: self.counts, evidence: self.evidence })
     }
 
     fn push_text(&mut self, index: usize, column: Column, cell: &Cell<'_>) {
+        // What is taken over from a cell would be taken over as it is once more.
+        if let Cell::Text(text) = cell
+            && self.texts[index].repeat(text)
+        {
+            return;
+        }
         let text = cell.text();
         let text = text.as_deref().map(|text| (text, trimmed(text))).filter(|(_, trimmed)| !trimmed.is_empty());
         let text = text.map(|(text, trimmed)| match column {
@@ -217,7 +223,7 @@ impl<'a> RowsBuilder<'a> {
             _ => trimmed,
         });
         let is_someone = |text: &&str| column != Column::Customer || !NOBODY.contains(text);
-        self.texts[index].append_option(text.filter(is_someone));
+        self.texts[index].append(text.filter(is_someone));
     }
 
     #[inline]

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use arrow_array::{Array, ArrayRef, Decimal128Array, RecordBatch, StringArray, UInt32Array};
 use arrow_buffer::BooleanBufferBuilder;
-use arrow_schema::{DataType, Field, Schema, SchemaRef};
+use arrow_schema::{Field, Schema, SchemaRef};
 use arrow_select::take::take_record_batch;
 
 use crate::contract::{Observer, StageError};
@@ -19,6 +19,7 @@ use crate::moment;
 use crate::schema;
 use crate::stream::{self, Piece};
 use crate::table::{Facts, Selected, TableReader, TableWriter, column};
+use crate::texts::{TextColumn, Texts};
 use crate::validate::rules;
 
 use super::PreprocessError;
@@ -149,7 +150,7 @@ impl Cleaner {
 /// An order has a time, an amount and a customer.
 fn complete(lines: &Lines<'_>) -> Result<(), PreprocessError> {
     let required: [(&'static str, &dyn Array); 3] =
-        [("invoice_date", lines.invoice_date), ("amount", lines.amount), ("customer_id", lines.customer_id)];
+        [("invoice_date", lines.invoice_date), ("amount", lines.amount), ("customer_id", lines.customer_id.places())];
     for (column, values) in required {
         if let Some(row) = (0..values.len()).find(|row| values.null_count() > 0 && values.is_null(*row)) {
             let (source, row) = (lines.source.value(row), lines.row.value(row));
@@ -178,6 +179,12 @@ fn count(lines: &Lines<'_>, row: usize, fate: Fate, flow: &mut Flow) -> Option<S
     }
     step
 }
+
+/// What `orders.kind` may be.
+const KINDS: [&str; 2] = ["purchase", "return"];
+/// Their positions.
+const PURCHASE: i32 = 0;
+const RETURN: i32 = 1;
 
 /// The rows of a batch that count, and what becomes of them.
 struct Kept {
@@ -209,19 +216,20 @@ impl Kept {
     fn orders(mut self, lines: &Lines<'_>, batch: &RecordBatch) -> Result<Selected, PreprocessError> {
         let schema = schema::orders();
         let mut columns = batch.columns().to_vec();
-        let mut kinds = vec!["purchase"; lines.len()];
+        let mut kinds = vec![PURCHASE; lines.len()];
         if !self.changes.is_empty() {
             let mut quantities: Vec<Option<i128>> = lines.quantity.iter().collect();
             let mut amounts: Vec<Option<i128>> = lines.amount.iter().collect();
             for Change { row, quantity, amount, is_return } in self.changes {
                 (quantities[row], amounts[row]) = (quantity, Some(amount));
-                kinds[row] = if is_return { "return" } else { "purchase" };
+                kinds[row] = if is_return { RETURN } else { PURCHASE };
             }
             for (name, array) in [("quantity", quantity_array(quantities)?), ("amount", amount_array(amounts)?)] {
                 columns[schema.index_of(name)?] = array;
             }
         }
-        columns.push(Arc::new(StringArray::from_iter_values(kinds)));
+        let words = StringArray::from_iter_values(KINDS);
+        columns.push(Arc::new(TextColumn::try_new(kinds.into(), Arc::new(words))?));
         Ok(Selected::by_mask(RecordBatch::try_new(schema, columns)?, &self.mask.finish()))
     }
 }
@@ -294,11 +302,11 @@ impl Outputs {
 /// The columns of `quarantine` that the waterfall needs.
 fn quarantine_schema() -> SchemaRef {
     Arc::new(Schema::new(vec![
-        Field::new("invoice", DataType::Utf8, true),
+        Field::new("invoice", schema::recurring(), true),
         Field::new("invoice_date", schema::TIMESTAMP, true),
         Field::new("amount", schema::MONEY, true),
-        Field::new("customer_id", DataType::Utf8, true),
-        Field::new("reason", DataType::Utf8, false),
+        Field::new("customer_id", schema::recurring(), true),
+        Field::new("reason", schema::recurring(), false),
     ]))
 }
 
@@ -311,7 +319,7 @@ fn count_quarantine(
 ) -> Result<(), StageError> {
     let look = |piece: Piece| {
         let amounts: &Decimal128Array = column(&piece.batch, "amount");
-        let reasons: &StringArray = column(&piece.batch, "reason");
+        let reasons = Texts::new(&piece.batch, "reason");
         let mut sightings = Sightings::new(&piece.batch, is_by_day);
         let mut flow = Flow::default();
         for row in 0..piece.batch.num_rows() {

@@ -3,7 +3,7 @@
 //! For: which of them stops a line. Not for: returns. Called by: `preprocess`.
 
 use crate::duplicates::RowSet;
-use crate::lines::{Lines, text};
+use crate::lines::Lines;
 use crate::moment::Moment;
 
 use super::params::PreprocessParams;
@@ -45,10 +45,10 @@ impl Filter {
         if self.from.is_some_and(|from| time < from) || self.until.is_some_and(|until| time > until) {
             return Some(Step::Window);
         }
-        if !self.countries.is_empty() && !self.is_country_wanted(text(lines.country, row), met) {
+        if !self.countries.is_empty() && !self.is_country_wanted(lines.country.get(row), met) {
             return Some(Step::Countries);
         }
-        if !self.codes.is_empty() && self.is_code_unwanted(text(lines.product, row), met) {
+        if !self.codes.is_empty() && self.is_code_unwanted(lines.product.get(row), met) {
             return Some(Step::ExcludedCodes);
         }
         self.duplicates.as_ref().is_some_and(|rows| rows.contains(position)).then_some(Step::Duplicates)

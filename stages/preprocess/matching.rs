@@ -11,7 +11,7 @@
 use std::collections::HashMap;
 
 use crate::key::{Key, KeyBuilder, KeySet};
-use crate::lines::{Lines, text};
+use crate::lines::Lines;
 
 /// A purchase or a return that can be paired.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -30,9 +30,9 @@ impl Event {
     /// The line at `row` as an event; none where it cannot be paired.
     pub fn new(lines: &Lines<'_>, row: usize, position: u64) -> Option<Self> {
         let quantity = i64::try_from(lines.quantity(row)?.abs()).ok().filter(|quantity| *quantity > 0)?;
-        let product = text(lines.product, row)?.trim().to_uppercase();
+        let product = lines.product.get(row)?.trim().to_uppercase();
         let mut key = KeyBuilder::default();
-        let key = key.text(text(lines.customer_id, row)).text(Some(&product)).finish();
+        let key = key.text(lines.customer_id.get(row)).text(Some(&product)).finish();
         Some(Self { key, time: lines.time(row)?, is_return: lines.is_return(row), position, quantity })
     }
 

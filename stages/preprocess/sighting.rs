@@ -4,19 +4,19 @@
 //! (the fact `frequency_unit` is `purchase_days`), and for lines without one, it is a customer's day.
 //! Called by: `preprocess`.
 
-use arrow_array::{Array, RecordBatch, StringArray, TimestampMicrosecondArray};
+use arrow_array::{Array, RecordBatch, TimestampMicrosecondArray};
 
 use crate::key::{KeyBuilder, of_text};
-use crate::lines::text;
 use crate::moment::DAY;
 use crate::table::{Facts, column};
+use crate::texts::Texts;
 
 use super::waterfall::Flow;
 
 /// The columns that say whose a line is.
 pub(super) struct Sightings<'a> {
-    customers: &'a StringArray,
-    invoices: &'a StringArray,
+    customers: Texts<'a>,
+    invoices: Texts<'a>,
     times: &'a TimestampMicrosecondArray,
     is_by_day: bool,
     last: Option<(usize, u8)>,
@@ -30,7 +30,7 @@ pub(super) fn is_by_day(facts: &Facts) -> bool {
 impl<'a> Sightings<'a> {
     /// The lines of `batch`.
     pub(super) fn new(batch: &'a RecordBatch, is_by_day: bool) -> Self {
-        let (customers, invoices) = (column(batch, "customer_id"), column(batch, "invoice"));
+        let (customers, invoices) = (Texts::new(batch, "customer_id"), Texts::new(batch, "invoice"));
         Self { customers, invoices, times: column(batch, "invoice_date"), is_by_day, last: None }
     }
 
@@ -40,13 +40,13 @@ impl<'a> Sightings<'a> {
         if last.is_some_and(|(last, last_level)| last_level == level && self.is_alike(last, row)) {
             return;
         }
-        let customer = text(self.customers, row);
+        let customer = self.customers.get(row);
         if let Some(customer) = customer {
             flow.customers.push((of_text(customer), level));
         }
         let day = self.times.is_valid(row).then(|| self.times.value(row).div_euclid(DAY));
         let mut key = KeyBuilder::default();
-        match (text(self.invoices, row).filter(|_| !self.is_by_day), customer, day) {
+        match (self.invoices.get(row).filter(|_| !self.is_by_day), customer, day) {
             (Some(invoice), _, _) => flow.invoices.push((of_text(invoice), level)),
             (None, Some(customer), Some(day)) => {
                 let key = key.text(Some(customer)).number(Some(i128::from(day))).finish();
@@ -58,8 +58,8 @@ impl<'a> Sightings<'a> {
 
     /// Whether two lines are of one customer, invoice and moment.
     fn is_alike(&self, one: usize, other: usize) -> bool {
-        let texts = [self.customers, self.invoices];
-        texts.iter().all(|column| text(column, one) == text(column, other))
+        self.customers.is_same(one, other)
+            && self.invoices.is_same(one, other)
             && self.times.is_valid(one) == self.times.is_valid(other)
             && self.times.value(one) == self.times.value(other)
     }

@@ -12,18 +12,18 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use arrow_array::{Array, Decimal128Array, RecordBatch, StringArray, TimestampMicrosecondArray};
+use arrow_array::{Decimal128Array, RecordBatch, TimestampMicrosecondArray};
 use arrow_schema::{Field, Schema, SchemaRef};
 
 use crate::contract::{Observer, StageError};
 use crate::key::{Key, KeyBuilder, KeySet};
-use crate::lines::text;
 use crate::moment::DAY;
 use crate::money::{Total, to_f64};
 use crate::schema;
 use crate::spill::{Entry, Spill};
 use crate::stream::{self, Piece};
 use crate::table::{Facts, TableReader, column};
+use crate::texts::{TextColumn, Texts};
 
 use super::RfmError;
 
@@ -88,7 +88,7 @@ struct Visit {
 
 /// The visits of one piece of the table.
 struct Visits {
-    ids: StringArray,
+    ids: TextColumn,
     list: Vec<Visit>,
     latest: Option<i64>,
 }
@@ -110,30 +110,30 @@ impl Visits {
                 visit.amount.add(amount);
             }
         }
-        Ok(Self { ids: lines.ids.clone(), list: visits, latest })
+        Ok(Self { ids: column::<TextColumn>(&piece.batch, "customer_id").clone(), list: visits, latest })
     }
 }
 
 /// The columns of a batch of orders.
 struct OrderLines<'a> {
-    ids: &'a StringArray,
-    invoices: &'a StringArray,
+    ids: Texts<'a>,
+    invoices: Texts<'a>,
     times: &'a TimestampMicrosecondArray,
     amounts: &'a Decimal128Array,
-    kinds: &'a StringArray,
+    kinds: Texts<'a>,
     is_by_day: bool,
 }
 
 impl<'a> OrderLines<'a> {
     fn new(batch: &'a RecordBatch, is_by_day: bool) -> Self {
-        let (ids, invoices) = (column(batch, "customer_id"), column(batch, "invoice"));
+        let [ids, invoices, kinds] = ["customer_id", "invoice", "kind"].map(|name| Texts::new(batch, name));
         let (times, amounts) = (column(batch, "invoice_date"), column(batch, "amount"));
-        Self { ids, invoices, times, amounts, kinds: column(batch, "kind"), is_by_day }
+        Self { ids, invoices, times, amounts, kinds, is_by_day }
     }
 
     /// The invoice number that tells purchases apart, where one does.
     fn invoice(&self, row: usize) -> Option<&'a str> {
-        if self.is_by_day || self.invoices.is_null(row) { None } else { text(self.invoices, row) }
+        if self.is_by_day { None } else { self.invoices.get(row) }
     }
 
     fn day(&self, row: usize) -> i64 {
@@ -141,11 +141,10 @@ impl<'a> OrderLines<'a> {
     }
 
     fn is_same_visit(&self, one: usize, other: usize) -> bool {
-        let invoice = self.invoice(one);
-        self.ids.value(one) == self.ids.value(other)
-            && invoice == self.invoice(other)
-            && (invoice.is_some() || self.day(one) == self.day(other))
-            && self.kinds.value(one) == self.kinds.value(other)
+        self.ids.is_same(one, other)
+            && (self.is_by_day || self.invoices.is_same(one, other))
+            && (self.invoice(one).is_some() || self.day(one) == self.day(other))
+            && self.kinds.is_same(one, other)
     }
 
     fn visit(&self, row: usize, key: &mut KeyBuilder) -> Result<Visit, RfmError> {
@@ -189,8 +188,9 @@ impl Collector {
 
     fn take(&mut self, visits: &Visits) -> Result<(), StageError> {
         self.latest = self.latest.max(visits.latest);
+        let ids = Texts::of(&visits.ids);
         for visit in &visits.list {
-            let position = self.position(visits.ids.value(visit.row));
+            let position = self.position(ids.value(visit.row));
             let account = &mut self.accounts[position];
             account.amount.merge(visit.amount);
             if let Some(purchase) = visit.purchase {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow_array::{RecordBatch, StringArray};
+use arrow_array::RecordBatch;
 use serde_json::{Value, json};
 
 use crate::contract::{Fault, StageError};
@@ -11,6 +11,7 @@ use crate::fixture::{Bench, Line, facts, transactions};
 use crate::lines::Lines;
 use crate::schema;
 use crate::table::Facts;
+use crate::texts::TextColumn;
 
 use super::*;
 
@@ -19,7 +20,7 @@ fn orders(lines: &[Line]) -> RecordBatch {
     let all = transactions(lines);
     let columns = Lines::new(&all);
     let kinds = (0..lines.len()).map(|row| if columns.is_return(row) { "return" } else { "purchase" });
-    let kinds: StringArray = kinds.map(Some).collect();
+    let kinds: TextColumn = kinds.map(Some).collect();
     let schema = schema::orders();
     let column = |name: &String| all.column_by_name(name).cloned().unwrap_or_else(|| Arc::new(kinds.clone()));
     let columns = schema.fields().iter().map(|field| column(field.name())).collect();

@@ -4,8 +4,6 @@
 
 use std::fs::File;
 
-use arrow_array::ArrayRef;
-use arrow_array::cast::AsArray;
 use arrow_schema::Field;
 use bytes::Bytes;
 use parquet::arrow::arrow_writer::{ArrowColumnChunk, ArrowColumnWriter, compute_leaves};
@@ -14,44 +12,48 @@ use parquet::errors::ParquetError;
 use parquet::file::writer::SerializedRowGroupWriter;
 use parquet::schema::types::ColumnDescPtr;
 
-use super::decimals::DecimalColumn;
+use super::dictionary::DictionaryColumn;
+use super::selected::{self, Selected};
 
 /// A column under way.
 pub(super) enum ColumnWriter {
     /// One writer for each of its leaves.
     Library(Vec<ArrowColumnWriter>),
-    Decimals(Box<DecimalColumn>),
+    Dictionary(Box<DictionaryColumn>),
 }
 
 /// A column that is complete.
 pub(super) enum ColumnChunk {
     Library(Vec<ArrowColumnChunk>),
-    Decimals(Bytes, Box<ColumnCloseResult>),
+    Dictionary(Bytes, Box<ColumnCloseResult>),
 }
 
 impl ColumnWriter {
     /// A column without rows, of these leaves.
-    pub(super) fn new<'d>(leaves: impl Iterator<Item = (ArrowColumnWriter, &'d ColumnDescPtr)>) -> Self {
+    pub(super) fn new<'d>(field: &Field, leaves: impl Iterator<Item = (ArrowColumnWriter, &'d ColumnDescPtr)>) -> Self {
         let (writers, descriptors): (Vec<ArrowColumnWriter>, Vec<&ColumnDescPtr>) = leaves.unzip();
-        let decimals = match descriptors.as_slice() {
-            [descriptor] => DecimalColumn::new(descriptor),
+        let dictionary = match descriptors.as_slice() {
+            [descriptor] => DictionaryColumn::new(descriptor, field.data_type()),
             _ => None,
         };
-        decimals.map_or(Self::Library(writers), |decimals| Self::Decimals(Box::new(decimals)))
+        dictionary.map_or(Self::Library(writers), |dictionary| Self::Dictionary(Box::new(dictionary)))
     }
 
-    /// Appends rows.
+    /// Appends the cells of some rows that stand at `position` of their batches.
     ///
     /// # Errors
     /// Where the library refuses them.
-    pub(super) fn write(&mut self, field: &Field, rows: &ArrayRef) -> Result<(), ParquetError> {
+    pub(super) fn write(&mut self, field: &Field, rows: &[Selected], position: usize) -> Result<(), ParquetError> {
         match self {
             Self::Library(writers) => {
-                let leaves = compute_leaves(field, rows)?;
+                let leaves = compute_leaves(field, &selected::column(rows, position)?)?;
                 writers.iter_mut().zip(&leaves).try_for_each(|(writer, leaf)| writer.write(leaf))
             }
-            Self::Decimals(column) => {
-                column.write(rows.as_primitive());
+            Self::Dictionary(column) => {
+                for piece in rows {
+                    let array = piece.batch.column(position);
+                    piece.runs.iter().for_each(|run| column.write(array, run.clone()));
+                }
                 Ok(())
             }
         }
@@ -67,8 +69,8 @@ impl ColumnWriter {
                 let chunks = writers.into_iter().map(ArrowColumnWriter::close);
                 chunks.collect::<Result<_, _>>().map(ColumnChunk::Library)
             }
-            Self::Decimals(column) => {
-                column.close().map(|(bytes, close)| ColumnChunk::Decimals(bytes, Box::new(close)))
+            Self::Dictionary(column) => {
+                column.close().map(|(bytes, close)| ColumnChunk::Dictionary(bytes, Box::new(close)))
             }
         }
     }
@@ -82,7 +84,7 @@ impl ColumnChunk {
     pub(super) fn append_to(self, group: &mut SerializedRowGroupWriter<'_, File>) -> Result<(), ParquetError> {
         match self {
             Self::Library(chunks) => chunks.into_iter().try_for_each(|chunk| chunk.append_to_row_group(group)),
-            Self::Decimals(bytes, close) => group.append_column(&bytes, *close),
+            Self::Dictionary(bytes, close) => group.append_column(&bytes, *close),
         }
     }
 }

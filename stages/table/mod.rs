@@ -6,7 +6,7 @@
 //! Called by: every stage's thin `impl Stage`, scoring, and whoever shows tables to people.
 
 mod column_writer;
-mod decimals;
+mod dictionary;
 mod encoding;
 mod reader;
 mod selected;
@@ -154,8 +154,13 @@ fn arrow_error(path: &Path) -> impl FnOnce(ArrowError) -> TableError {
 pub(crate) mod tests {
     use std::sync::Arc;
 
-    use arrow_array::{Float64Array, Int64Array, StringArray};
+    use std::fs::File;
+
+    use arrow_array::types::{Int8Type, Int32Type};
+    use arrow_array::{ArrayRef, DictionaryArray, Float64Array, Int64Array, StringArray};
     use arrow_schema::{DataType, Field, Schema};
+    use parquet::arrow::ArrowWriter;
+    use parquet::file::properties::WriterProperties;
 
     use super::*;
 
@@ -203,6 +208,29 @@ pub(crate) mod tests {
         let wrong = Arc::new(Schema::new(vec![Field::new("count", DataType::Utf8, true)]));
         let text = read(&path, &wrong).unwrap_err().to_string();
         assert!(text.ends_with("column `count` should be Utf8, found Int64"), "{text}");
+    }
+
+    #[test]
+    fn texts_are_read_with_and_without_a_dictionary_however_another_program_wrote_them() {
+        let cells = [Some("mug"), None, Some("tray"), Some("mug")];
+        let plain: ArrayRef = Arc::new(StringArray::from(cells.to_vec()));
+        let categories: ArrayRef = Arc::new(DictionaryArray::<Int8Type>::from_iter(cells));
+        let recurring: ArrayRef = Arc::new(DictionaryArray::<Int32Type>::from_iter(cells));
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("other.parquet");
+        for (written, is_by_dictionary) in [(&plain, true), (&plain, false), (&categories, true), (&recurring, true)] {
+            let numbers: ArrayRef = Arc::new(Int64Array::from_iter_values(0..4));
+            let batch = RecordBatch::try_from_iter([("number", numbers), ("text", Arc::clone(written))]).unwrap();
+            let properties = WriterProperties::builder().set_dictionary_enabled(is_by_dictionary).build();
+            let mut writer =
+                ArrowWriter::try_new(File::create(&path).unwrap(), batch.schema(), Some(properties)).unwrap();
+            writer.write(&batch).unwrap();
+            writer.close().unwrap();
+            for expected in [&plain, &recurring] {
+                let schema = Arc::new(Schema::new(vec![Field::new("text", expected.data_type().clone(), true)]));
+                assert_eq!(read(&path, &schema).unwrap().0.column(0), expected);
+            }
+        }
     }
 
     #[test]

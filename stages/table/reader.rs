@@ -7,12 +7,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, RecordBatch};
-use arrow_schema::{ArrowError, Schema, SchemaRef};
+use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef};
 use arrow_select::concat::concat_batches;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
 };
+use parquet::errors::ParquetError;
 use parquet::file::metadata::KeyValue;
 use rayon::prelude::*;
 
@@ -36,6 +37,8 @@ impl TableReader {
     pub fn open(path: &Path, schema: &SchemaRef) -> Result<Self, TableError> {
         let file = File::open(path).map_err(file_error("open", path))?;
         let parquet = ArrowReaderMetadata::load(&file, ArrowReaderOptions::default()).map_err(parquet_error(path))?;
+        let positions = positions(path, parquet.schema(), schema)?;
+        let parquet = with_dictionaries(parquet, schema, &positions).map_err(parquet_error(path))?;
         let metadata = parquet.metadata().file_metadata();
         let facts = read_facts(metadata.key_value_metadata());
         let rows = u64::try_from(metadata.num_rows()).unwrap_or_default();
@@ -45,8 +48,7 @@ impl TableReader {
             let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(file, parquet.clone());
             builder.with_projection(mask).with_batch_size(CHUNK_ROWS).build().map_err(parquet_error(path))
         };
-        let columns = positions(path, parquet.schema(), schema)?.into_iter().map(column);
-        let columns = columns.collect::<Result<_, TableError>>()?;
+        let columns = positions.into_iter().map(column).collect::<Result<_, TableError>>()?;
         Ok(Self { path: path.to_owned(), columns, schema: Arc::clone(schema), facts, rows })
     }
 
@@ -89,19 +91,51 @@ impl Iterator for TableReader {
     }
 }
 
+/// Where the columns asked for stand in the file.
 fn positions(path: &Path, found: &Schema, expected: &Schema) -> Result<Vec<usize>, TableError> {
-    let position = |field: &Arc<arrow_schema::Field>| {
+    let position = |field: &Arc<Field>| {
+        let data_type = value_type(field.data_type());
         let mismatch = |found: String| TableError::Schema {
             path: path.to_owned(),
             column: field.name().clone(),
-            expected: field.data_type().to_string(),
+            expected: data_type.to_string(),
             found,
         };
         let index = found.index_of(field.name()).map_err(|_| mismatch("nothing".to_owned()))?;
-        let data_type = found.field(index).data_type();
-        if data_type.equals_datatype(field.data_type()) { Ok(index) } else { Err(mismatch(data_type.to_string())) }
+        let found = value_type(found.field(index).data_type());
+        if found.equals_datatype(data_type) { Ok(index) } else { Err(mismatch(found.to_string())) }
     };
     expected.fields().iter().map(position).collect()
+}
+
+/// The type of single values.
+fn value_type(data_type: &DataType) -> &DataType {
+    match data_type {
+        DataType::Dictionary(_, value) => value,
+        other => other,
+    }
+}
+
+/// Has the columns asked for read with or without a dictionary, as `expected` says.
+fn with_dictionaries(
+    parquet: ArrowReaderMetadata,
+    expected: &Schema,
+    positions: &[usize],
+) -> Result<ArrowReaderMetadata, ParquetError> {
+    let mut fields = parquet.schema().fields().to_vec();
+    let mut is_as_found = true;
+    for (field, position) in expected.fields().iter().zip(positions) {
+        let (found, data_type) = (&mut fields[*position], field.data_type());
+        if [data_type, found.data_type()].into_iter().any(|one| matches!(one, DataType::Dictionary(..))) {
+            is_as_found &= found.data_type() == data_type;
+            *found = Arc::new(Field::clone(found).with_data_type(data_type.clone()));
+        }
+    }
+    if is_as_found {
+        return Ok(parquet);
+    }
+    let options = ArrowReaderOptions::new().with_schema(Arc::new(Schema::new(fields)));
+    ArrowReaderMetadata::try_new(Arc::clone(parquet.metadata()), options)
 }
 
 fn read_facts(footer: Option<&Vec<KeyValue>>) -> Facts {

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
-use arrow_schema::{ArrowError, Schema, SchemaRef};
+use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef};
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_writer::ArrowRowGroupWriterFactory;
 use parquet::errors::ParquetError;
@@ -18,7 +18,7 @@ use parquet::file::writer::SerializedFileWriter;
 use rayon::prelude::*;
 
 use super::column_writer::ColumnWriter;
-use super::selected::{self, Selected};
+use super::selected::Selected;
 use super::{CHUNK_ROWS, FACT_PREFIX, Facts, TableError, arrow_error, encoding, file_error, parquet_error};
 
 const ROW_GROUP_ROWS: usize = 1_048_576;
@@ -63,7 +63,7 @@ impl TableWriter {
     pub fn create(path: &Path, schema: &SchemaRef, facts: &Facts) -> Result<Self, TableError> {
         let file = File::create(path).map_err(file_error("create", path))?;
         let properties = properties(schema, facts);
-        let writer = ArrowWriter::try_new(file, Arc::clone(schema), Some(properties)).map_err(parquet_error(path))?;
+        let writer = ArrowWriter::try_new(file, in_file(schema), Some(properties)).map_err(parquet_error(path))?;
         let (file, groups) = writer.into_serialized_writer().map_err(parquet_error(path))?;
         let (path, schema) = (path.to_owned(), Arc::clone(schema));
         let (group, chunks, chunk) = (RowGroup::default(), Vec::new(), Chunk::default());
@@ -150,7 +150,7 @@ impl TableWriter {
         }
         let columns = self.group.columns.par_iter_mut().with_max_len(1).zip(&**self.schema.fields()).enumerate();
         columns.try_for_each(|(position, (writer, field))| {
-            chunks.iter().try_for_each(|chunk| writer.write(field, &selected::column(&chunk.pieces, position)?))
+            chunks.iter().try_for_each(|chunk| writer.write(field, &chunk.pieces, position))
         })?;
         self.group.rows += chunks.iter().map(|chunk| chunk.rows).sum::<usize>();
         if self.group.rows >= ROW_GROUP_ROWS { self.end_group() } else { Ok(()) }
@@ -164,8 +164,8 @@ impl TableWriter {
             let is_of_column = |leaf: &usize| leaves.get_column_root_idx(*leaf) == column;
             (0..leaves.num_columns()).filter(is_of_column).count()
         };
-        let columns = 0..self.schema.fields().len();
-        Ok(columns.map(|column| ColumnWriter::new(writers.by_ref().take(count(column)))).collect())
+        let columns = self.schema.fields().iter().enumerate();
+        Ok(columns.map(|(column, field)| ColumnWriter::new(field, writers.by_ref().take(count(column)))).collect())
     }
 
     fn end_group(&mut self) -> Result<(), ParquetError> {
@@ -182,6 +182,15 @@ impl TableWriter {
         writer.close()?;
         Ok(())
     }
+}
+
+/// The columns as the file says they are: whether texts are held by a dictionary is nothing a reader has to know.
+fn in_file(schema: &Schema) -> SchemaRef {
+    let field = |field: &Arc<Field>| match field.data_type() {
+        DataType::Dictionary(_, value) => Arc::new(field.as_ref().clone().with_data_type(value.as_ref().clone())),
+        _ => Arc::clone(field),
+    };
+    Arc::new(Schema::new(schema.fields().iter().map(field).collect::<Vec<_>>()))
 }
 
 fn properties(schema: &Schema, facts: &Facts) -> WriterProperties {

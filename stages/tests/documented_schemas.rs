@@ -56,6 +56,7 @@ mod tests {
         };
         match data_type {
             DataType::Utf8 => "string".to_owned(),
+            DataType::Dictionary(_, value) => word(value),
             DataType::Decimal128(precision, scale) => format!("decimal({precision},{scale})"),
             DataType::Timestamp(TimeUnit::Microsecond, None) => "timestamp".to_owned(),
             DataType::List(item) => format!("list of {}", word(item.data_type())),

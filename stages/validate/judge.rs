@@ -33,7 +33,7 @@ pub fn judge(batch: &RecordBatch, latest: Option<i64>) -> Vec<Broken> {
 fn judge_row(lines: &Lines<'_>, row: usize, problems: Broken, latest: Option<i64>) -> Broken {
     let mut broken = problems;
     let mut breaks = |position: usize, is_broken: bool| broken |= Broken::from(is_broken) << position;
-    let has_customer = crate::lines::text(lines.customer_id, row).is_some_and(|customer| !customer.trim().is_empty());
+    let has_customer = lines.customer_id.get(row).is_some_and(|customer| !customer.trim().is_empty());
     breaks(MISSING_CUSTOMER, !has_customer);
     let time = lines.time(row);
     breaks(MISSING_DATE, time.is_none() && problems & bit(UNPARSEABLE_DATE) == 0);

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use arrow_array::builder::{ListBuilder, StringBuilder};
-use arrow_array::{ArrayRef, BooleanArray, Decimal128Array, RecordBatch, StringArray};
+use arrow_array::{ArrayRef, BooleanArray, Decimal128Array, Int32Array, RecordBatch, StringArray};
 use arrow_schema::{DataType, Field, Schema};
 use arrow_select::filter::filter_record_batch;
 
@@ -21,6 +21,7 @@ use crate::reached::{self, Reached};
 use crate::schema;
 use crate::stream::{self, Piece};
 use crate::table::{Facts, Selected, TableReader, TableWriter, column};
+use crate::texts::TextColumn;
 
 use super::ValidateError;
 use super::judge::{Broken, bit, judge};
@@ -155,9 +156,9 @@ impl Sorter {
         let mut customers = Vec::new();
         let valid_rows = broken.iter().enumerate().filter(|(_, broken)| is_valid(broken));
         let mut last = None;
-        for id in valid_rows.map(|(row, _)| lines.customer_id.value(row)) {
-            if last.replace(id) != Some(id) {
-                reached::add(&mut customers, (of_text(id), 0));
+        for row in valid_rows.map(|(row, _)| row) {
+            if last.replace(row).is_none_or(|last| !lines.customer_id.is_same(last, row)) {
+                reached::add(&mut customers, (of_text(lines.customer_id.value(row)), 0));
             }
         }
         let reasons: Vec<Broken> =
@@ -186,8 +187,9 @@ fn set_aside(settings: &Settings) -> Broken {
 fn quarantine(batch: &RecordBatch, valid: &BooleanArray, reasons: &[Broken]) -> Result<RecordBatch, ValidateError> {
     let rejected: BooleanArray = valid.values().iter().map(|is_valid| Some(!is_valid)).collect();
     let mut columns: Vec<ArrayRef> = filter_record_batch(batch, &rejected)?.columns().to_vec();
-    let first = reasons.iter().map(|bits| RULES[bits.trailing_zeros() as usize].name);
-    columns.push(Arc::new(StringArray::from_iter_values(first)));
+    let first = Int32Array::from_iter_values(reasons.iter().map(|bits| bits.trailing_zeros() as i32));
+    let names = StringArray::from_iter_values(RULES.iter().map(|rule| rule.name));
+    columns.push(Arc::new(TextColumn::try_new(first, Arc::new(names))?));
     let mut all = ListBuilder::new(StringBuilder::new()).with_field(Field::new("item", DataType::Utf8, false));
     for bits in reasons {
         let broken = RULES.iter().enumerate().filter(|(position, _)| bits & bit(*position) != 0);

@@ -10,6 +10,7 @@ use crate::fixture::{Bench, Line, decimal, facts, read, transactions};
 use crate::problems::NOT_A_NUMBER;
 use crate::schema;
 use crate::table::{self, Facts, column};
+use crate::texts::Texts;
 
 use super::*;
 
@@ -48,7 +49,7 @@ impl Ran {
     /// Numbers of the other rows with their reason and all reasons.
     fn quarantine(&self) -> Vec<(i64, String, Vec<String>)> {
         let table = self.table("quarantine", &schema::quarantine());
-        let (rows, reasons) = (column::<Int64Array>(&table, "row"), column::<StringArray>(&table, "reason"));
+        let (rows, reasons) = (column::<Int64Array>(&table, "row"), Texts::new(&table, "reason"));
         let all = column::<ListArray>(&table, "reasons");
         let list = |row: usize| all.value(row).as_string::<i32>().iter().map(|name| name.unwrap().to_owned()).collect();
         (0..table.num_rows()).map(|row| (rows.value(row), reasons.value(row).to_owned(), list(row))).collect()

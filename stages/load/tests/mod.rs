@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 use crate::contract::{Note, Observer, Source, SourceOrigin};
 use crate::schema;
 use crate::table;
+use crate::texts::Texts;
 
 use super::{LoadError, LoadParams, LoadSummary, dates, load_files};
 
@@ -111,7 +112,7 @@ impl Loaded {
             "row" => array.as_primitive::<Int64Type>().value(row).to_string(),
             "quantity" | "unit_price" | "amount" => array.as_primitive::<Decimal128Type>().value(row).to_string(),
             "invoice_date" => dates::written(array.as_primitive::<TimestampMicrosecondType>().value(row)),
-            _ => array.as_string::<i32>().value(row).to_owned(),
+            _ => Texts::of(array.as_dictionary()).value(row).to_owned(),
         };
         (0..array.len()).map(cell).collect()
     }
