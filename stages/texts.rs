@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use arrow_array::builder::{ArrayBuilder, Int32Builder, StringBuilder};
+use arrow_array::builder::{Int32Builder, StringBuilder};
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int32Type;
 use arrow_array::{Array, DictionaryArray, Int32Array, RecordBatch, StringArray};
@@ -69,7 +69,9 @@ impl<'a> Texts<'a> {
 pub struct TextsBuilder {
     places: Int32Builder,
     dictionary: StringBuilder,
-    /// Where the text that was appended last begins.
+    /// Texts in the dictionary.
+    texts: i32,
+    /// Where the last of them begins.
     last: usize,
 }
 
@@ -77,7 +79,7 @@ impl TextsBuilder {
     /// A column without rows, with room for this many and for their texts of so many bytes together.
     pub fn with_capacity(rows: usize, bytes: usize) -> Self {
         let (places, dictionary) = (Int32Builder::with_capacity(rows), StringBuilder::with_capacity(rows, bytes));
-        Self { places, dictionary, last: 0 }
+        Self { places, dictionary, texts: 0, last: 0 }
     }
 
     /// Appends a cell.
@@ -86,15 +88,16 @@ impl TextsBuilder {
         if !self.repeat(text) {
             self.last = self.dictionary.values_slice().len();
             self.dictionary.append_value(text);
-            self.places.append_value(self.dictionary.len() as i32 - 1);
+            self.places.append_value(self.texts);
+            self.texts += 1;
         }
     }
 
     /// Appends `text` where it is the one that was appended last; says whether it is.
     pub fn repeat(&mut self, text: &str) -> bool {
-        let is_same = self.dictionary.len() > 0 && self.dictionary.values_slice()[self.last..] == *text.as_bytes();
+        let is_same = self.texts > 0 && self.dictionary.values_slice()[self.last..] == *text.as_bytes();
         if is_same {
-            self.places.append_value(self.dictionary.len() as i32 - 1);
+            self.places.append_value(self.texts - 1);
         }
         is_same
     }

@@ -48,6 +48,8 @@ pub(super) struct Delimited {
 /// A block of raw lines; the first one begins with the headers.
 struct Raw {
     bytes: Vec<u8>,
+    /// How many end in them, as far as that was counted.
+    lines: usize,
     is_first: bool,
 }
 
@@ -81,7 +83,7 @@ impl Delimited {
     /// What the beginning of the file gives away.
     pub(super) fn first_evidence(&self, mapping: &Mapping, dialect: &Dialect) -> Result<Evidence, LoadError> {
         let end = last_record_end(&self.head, self.marks).0.unwrap_or(self.head.len());
-        let raw = Raw { bytes: self.head[..end].to_vec(), is_first: true };
+        let raw = Raw { bytes: self.head[..end].to_vec(), lines: 0, is_first: true };
         Ok(self.build(&raw, mapping, dialect)?.evidence)
     }
 
@@ -102,9 +104,9 @@ impl Delimited {
         let read = || {
             let mut group = Vec::new();
             while group.len() < size
-                && let Some(bytes) = blocks.next()?
+                && let Some((bytes, lines)) = blocks.next()?
             {
-                group.push(Raw { bytes, is_first: std::mem::take(&mut is_first) });
+                group.push(Raw { bytes, lines, is_first: std::mem::take(&mut is_first) });
             }
             size = (2 * size).min(GROUP);
             Ok((!group.is_empty()).then_some(group))
@@ -114,8 +116,7 @@ impl Delimited {
     }
 
     fn build(&self, raw: &Raw, mapping: &Mapping, dialect: &Dialect) -> Result<Block, LoadError> {
-        let lines = memchr::memchr_iter(self.marks.line_end, &raw.bytes).count() + 1;
-        let mut rows = RowsBuilder::new(mapping, dialect, lines, raw.bytes.len());
+        let mut rows = RowsBuilder::new(mapping, dialect, raw.lines + 1, raw.bytes.len());
         rows.see_bytes(&raw.bytes);
         let text = match std::str::from_utf8(&raw.bytes) {
             // Quicker than to replace what is not valid where everything is.

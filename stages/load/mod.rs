@@ -14,6 +14,7 @@ mod dates;
 mod delimited;
 mod detection;
 mod dialect;
+mod ends;
 mod error;
 mod files;
 mod guard;

@@ -9,9 +9,10 @@ use std::borrow::Cow;
 use std::io::Read;
 use std::path::Path;
 
-use memchr::{memchr, memchr2, memrchr};
+use memchr::{memchr, memrchr};
 
 use super::content::read_full;
+use super::ends::Ends;
 use super::error::LoadError;
 
 /// Bytes read at a time.
@@ -32,6 +33,7 @@ pub(super) struct Marks {
 /// The records of a text that begins with a record.
 pub(super) struct Records<'a> {
     text: &'a str,
+    ends: Ends<'a>,
     position: usize,
     marks: Marks,
 }
@@ -39,7 +41,7 @@ pub(super) struct Records<'a> {
 impl<'a> Records<'a> {
     /// The records of `text`.
     pub(super) fn new(text: &'a str, marks: Marks) -> Self {
-        Self { text, position: 0, marks }
+        Self { text, ends: Ends::new(text.as_bytes(), [marks.delimiter, marks.line_end]), position: 0, marks }
     }
 
     /// Reads the next record into `fields` and returns its line; none at the end.
@@ -104,9 +106,8 @@ impl<'a> Records<'a> {
         self.pass(end)
     }
 
-    fn end_of_plain(&self, start: usize) -> usize {
-        let rest = &self.text.as_bytes()[start..];
-        memchr2(self.marks.delimiter, self.marks.line_end, rest).map_or(self.text.len(), |offset| start + offset)
+    fn end_of_plain(&mut self, start: usize) -> usize {
+        self.ends.find(start).unwrap_or(self.text.len())
     }
 
     fn without_return(&self, start: usize, end: usize) -> &'a str {
@@ -141,11 +142,11 @@ impl<'p, R: Read> Blocks<'p, R> {
         Self { path, format, reader, marks, carried: Vec::new(), lines: 0, is_at_end: false }
     }
 
-    /// The next block; none at the end.
+    /// The next block and how many lines end in it; none at the end.
     ///
     /// # Errors
     /// [`LoadError`] where the file is damaged, a record is too long, or a quote is never closed.
-    pub(super) fn next(&mut self) -> Result<Option<Vec<u8>>, LoadError> {
+    pub(super) fn next(&mut self) -> Result<Option<(Vec<u8>, usize)>, LoadError> {
         let mut block = std::mem::take(&mut self.carried);
         while !self.is_at_end {
             self.extend(&mut block)?;
@@ -154,8 +155,9 @@ impl<'p, R: Read> Blocks<'p, R> {
             }
             if let (Some(end), _) = last_record_end(&block, self.marks) {
                 self.carried = block.split_off(end);
-                self.lines += self.count_lines(&block);
-                return Ok(Some(block));
+                let lines = self.count_lines(&block);
+                self.lines += lines as u64;
+                return Ok(Some((block, lines)));
             }
             if block.len() > LONGEST_RECORD {
                 let path = self.path.to_owned();
@@ -165,15 +167,18 @@ impl<'p, R: Read> Blocks<'p, R> {
         match last_record_end(&block, self.marks) {
             _ if block.is_empty() => Ok(None),
             (last, true) => {
-                let line = self.lines + self.count_lines(&block[..last.unwrap_or(0)]);
+                let line = self.lines + self.count_lines(&block[..last.unwrap_or(0)]) as u64;
                 Err(LoadError::UnclosedQuote { path: self.path.to_owned(), line })
             }
-            _ => Ok(Some(block)),
+            _ => {
+                let lines = self.count_lines(&block);
+                Ok(Some((block, lines)))
+            }
         }
     }
 
-    fn count_lines(&self, bytes: &[u8]) -> u64 {
-        memchr::memchr_iter(self.marks.line_end, bytes).count() as u64
+    fn count_lines(&self, bytes: &[u8]) -> usize {
+        memchr::memchr_iter(self.marks.line_end, bytes).count()
     }
 
     fn extend(&mut self, block: &mut Vec<u8>) -> Result<(), LoadError> {
@@ -275,7 +280,8 @@ mod tests {
         let mut blocks = Blocks::new(Path::new("x.csv"), "text", text.as_bytes(), COMMA);
         let mut joined = Vec::new();
         let mut rows = 0;
-        while let Some(block) = blocks.next().unwrap() {
+        while let Some((block, lines)) = blocks.next().unwrap() {
+            assert_eq!(lines, block.iter().filter(|byte| **byte == b'\n').count());
             rows += records(std::str::from_utf8(&block).unwrap(), COMMA).len();
             joined.extend(block);
         }
