@@ -7,13 +7,13 @@
 use std::path::Path;
 
 use arrow_array::cast::AsArray;
-use arrow_array::{Array, ListArray, RecordBatch, StringArray};
+use arrow_array::{Array, Decimal128Array, ListArray, RecordBatch, StringArray};
 
 use crate::contract::{Observer, StageError};
 use crate::key::{Key, KeyBuilder, KeySet};
-use crate::lines::Lines;
+use crate::lines::{Lines, decimal};
 use crate::schema;
-use crate::spill::{Entry, Spill, SpillError};
+use crate::spill::{Entry, Number, Spill, SpillError};
 use crate::stream;
 use crate::table::{TableReader, column};
 use crate::texts::Texts;
@@ -51,7 +51,7 @@ impl RowSet {
     }
 }
 
-/// Collects the keys of a table's rows.
+/// Collects the keys of a table's rows, to find those that repeat an earlier one.
 #[derive(Debug)]
 pub struct Duplicates {
     spill: Spill,
@@ -59,9 +59,9 @@ pub struct Duplicates {
 }
 
 impl Duplicates {
-    /// No rows yet. `scratch` is where a file is made if there are many.
-    pub fn new(scratch: &Path) -> Self {
-        Self { spill: Spill::new(scratch), rows: 0 }
+    /// No rows yet, of about as many as are said to come. `scratch` is where a file is made if there are many.
+    pub fn new(scratch: &Path, expected: u64) -> Self {
+        Self { spill: Spill::for_entries(scratch, expected), rows: 0 }
     }
 
     /// Adds the next rows by their keys.
@@ -81,14 +81,53 @@ impl Duplicates {
     /// # Errors
     /// [`SpillError`] where the scratch file cannot be read back.
     pub fn find(self) -> Result<RowSet, SpillError> {
-        let repeated = |entries: Vec<Entry>| -> Vec<u64> {
-            let mut seen = KeySet::with_capacity_and_hasher(entries.len(), std::hash::BuildHasherDefault::default());
-            entries.iter().filter(|entry| !seen.insert(entry.key())).map(|entry| entry.value).collect()
-        };
         let mut rows = RowSet::default();
-        self.spill.map_parts(repeated)?.into_iter().flatten().for_each(|row| rows.insert(row));
+        let parts = self.spill.map_parts(|entries| repeated(&entries).collect::<Vec<u64>>())?;
+        parts.into_iter().flatten().for_each(|row| rows.insert(row));
         Ok(rows)
     }
+}
+
+/// Collects the keys of a table's rows with their money, to count those that repeat an earlier one: rows that are equal
+/// have equal money, so none has to be found again.
+#[derive(Debug)]
+pub struct Repeats(Spill<i128>);
+
+/// Stands for a row without an amount; no decimal of 38 digits is as small.
+const NO_AMOUNT: i128 = i128::MIN;
+
+impl Repeats {
+    /// No rows yet, of about as many as are said to come. `scratch` is where a file is made if there are many.
+    pub fn new(scratch: &Path, expected: u64) -> Self {
+        Self(Spill::for_entries(scratch, expected))
+    }
+
+    /// Adds the next rows by their keys and amounts.
+    ///
+    /// # Errors
+    /// [`SpillError`] where the disk refuses.
+    pub fn extend(&mut self, keys: &[Key], amounts: &Decimal128Array) -> Result<(), SpillError> {
+        let amount = |row: usize| decimal(amounts, row).unwrap_or(NO_AMOUNT);
+        keys.iter().enumerate().try_for_each(|(row, key)| self.0.push(Entry::new(*key, amount(row))))
+    }
+
+    /// The amounts of the rows that repeat an earlier one, added to some counts that have to be put together yet.
+    ///
+    /// # Errors
+    /// [`SpillError`] where the scratch file cannot be read back.
+    pub fn count<C: Default + Send>(self, add: impl Fn(&mut C, Option<i128>) + Sync) -> Result<Vec<C>, SpillError> {
+        self.0.map_parts(|entries| {
+            let mut count = C::default();
+            repeated(&entries).for_each(|amount| add(&mut count, (amount != NO_AMOUNT).then_some(amount)));
+            count
+        })
+    }
+}
+
+/// The numbers of the entries whose keys came before.
+fn repeated<N: Number>(entries: &[Entry<N>]) -> impl Iterator<Item = N> {
+    let mut seen = KeySet::with_capacity_and_hasher(entries.len(), std::hash::BuildHasherDefault::default());
+    entries.iter().filter(move |entry| !seen.insert(entry.key())).map(|entry| entry.value)
 }
 
 /// The rows of the table of transactions at `path` that repeat an earlier one.
@@ -97,7 +136,7 @@ impl Duplicates {
 /// Where the table cannot be read or the disk refuses; after an interruption.
 pub fn of_table(path: &Path, scratch: &Path, observer: &dyn Observer) -> Result<RowSet, StageError> {
     let reader = TableReader::open(path, &schema::transactions())?;
-    let mut duplicates = Duplicates::new(scratch);
+    let mut duplicates = Duplicates::new(scratch, reader.rows());
     let take = |keys: Vec<Key>| Ok(duplicates.extend(&keys)?);
     stream::process(reader, observer, |piece| Ok(row_keys(&piece.batch)), take)?;
     Ok(duplicates.find()?)

@@ -9,18 +9,18 @@ use std::sync::Arc;
 
 use arrow_array::builder::{ListBuilder, StringBuilder};
 use arrow_array::{ArrayRef, BooleanArray, Decimal128Array, Int32Array, RecordBatch, StringArray};
-use arrow_schema::{DataType, Field, Schema};
+use arrow_schema::{DataType, Field};
 use arrow_select::filter::filter_record_batch;
 
 use crate::contract::{Observer, StageError};
-use crate::duplicates::{self, Duplicates, RowSet};
+use crate::duplicates::{self, Repeats, RowSet};
 use crate::key::{Key, of_text};
-use crate::lines::{Lines, decimal};
+use crate::lines::Lines;
 use crate::moment::Moment;
 use crate::reached::{self, Reached};
 use crate::schema;
 use crate::stream::{self, Piece};
-use crate::table::{Facts, Selected, TableReader, TableWriter, column};
+use crate::table::{Facts, Selected, TableReader, TableWriter};
 use crate::texts::TextColumn;
 
 use super::ValidateError;
@@ -96,16 +96,13 @@ pub fn sort(
     let reader = TableReader::open(files.transactions, &schema::transactions())?;
     let facts = reader.facts().clone();
     let sorter = Sorter::new(files, params, scratch, observer)?;
-    let mut outputs = Outputs::create(files, &facts, scratch)?;
+    let mut outputs = Outputs::create(files, &facts, scratch, reader.rows())?;
     stream::process(reader, observer, |piece| Ok(sorter.sort(&piece)?), |part| outputs.take(&part))?;
     let Outputs { valid, quarantine, mut tally, reasons, customers, repeated } = outputs;
-    let is_counted = sorter.duplicates.is_none();
-    let count = || is_counted.then(|| count_rows(files.transactions, &repeated.find()?, observer)).transpose();
-    let ((valid, quarantine), counted) = rayon::join(|| rayon::join(|| valid.finish(), || quarantine.finish()), count);
+    let count = || repeated.count(Count::add);
+    let ((valid, quarantine), counts) = rayon::join(|| rayon::join(|| valid.finish(), || quarantine.finish()), count);
     valid.and(quarantine)?;
-    if let Some(counted) = counted? {
-        tally.rules[EXACT_DUPLICATE] = counted;
-    }
+    counts?.iter().for_each(|more| tally.rules[EXACT_DUPLICATE].merge(more));
     let customers = customers.counts(1)?[0];
     Ok(Sorted { findings: verdict(&tally, customers, &params.rules)?, facts, tally, reasons })
 }
@@ -126,7 +123,9 @@ struct Part {
     tally: Tally,
     reasons: Vec<usize>,
     customers: Vec<(Key, u8)>,
+    /// Of all rows, where repeated ones are counted afterwards.
     keys: Vec<Key>,
+    amounts: Decimal128Array,
 }
 
 impl Sorter {
@@ -169,6 +168,7 @@ impl Sorter {
             tally: Tally::of(&lines, &broken, self.set_aside),
             reasons: reasons.iter().map(|bits| bits.trailing_zeros() as usize).collect(),
             customers,
+            amounts: lines.amount.clone(),
             keys: if self.duplicates.is_none() { duplicates::row_keys(batch) } else { Vec::new() },
         })
     }
@@ -207,18 +207,18 @@ struct Outputs {
     tally: Tally,
     reasons: [u64; super::rules::COUNT],
     customers: Reached,
-    repeated: Duplicates,
+    repeated: Repeats,
 }
 
 impl Outputs {
-    fn create(files: Files<'_>, facts: &Facts, scratch: &Path) -> Result<Self, StageError> {
+    fn create(files: Files<'_>, facts: &Facts, scratch: &Path, rows: u64) -> Result<Self, StageError> {
         Ok(Self {
             valid: TableWriter::create(files.valid, &schema::transactions(), facts)?,
             quarantine: TableWriter::create(files.quarantine, &schema::quarantine(), facts)?,
             tally: Tally::default(),
             reasons: [0; super::rules::COUNT],
             customers: Reached::new(scratch),
-            repeated: Duplicates::new(scratch),
+            repeated: Repeats::new(scratch, rows),
         })
     }
 
@@ -228,32 +228,7 @@ impl Outputs {
         self.tally.merge(&part.tally);
         part.reasons.iter().for_each(|reason| self.reasons[*reason] += 1);
         self.customers.extend(&part.customers)?;
-        self.repeated.extend(&part.keys)?;
+        self.repeated.extend(&part.keys, &part.amounts)?;
         Ok(())
     }
-}
-
-/// Counts some rows of a table and their money.
-fn count_rows(path: &Path, rows: &RowSet, observer: &dyn Observer) -> Result<Count, StageError> {
-    let mut count = Count::default();
-    if rows.is_empty() {
-        return Ok(count);
-    }
-    let amounts = Arc::new(Schema::new(vec![Field::new("amount", schema::MONEY, true)]));
-    let count_piece = |piece: Piece| {
-        let amounts: &Decimal128Array = column(&piece.batch, "amount");
-        let mut count = Count::default();
-        for (position, row) in (piece.first..).zip(0..piece.batch.num_rows()) {
-            if rows.contains(position) {
-                count.add(decimal(amounts, row));
-            }
-        }
-        Ok(count)
-    };
-    let reader = TableReader::open(path, &amounts)?;
-    stream::process(reader, observer, count_piece, |more| {
-        count.merge(&more);
-        Ok(())
-    })?;
-    Ok(count)
 }
