@@ -50,7 +50,9 @@ impl<'a, const D: usize> Pairs<'a, D> {
 
     /// A row for every point, in the order of the cells: the sum of its distances to the points of each group.
     pub fn sums(&self) -> Vec<f64> {
-        let mut sums = vec![0.0; self.points.len() * self.groups];
+        // Not `vec!`: memory that comes as zeros is mapped twice, once when it is read and once when it is written.
+        let mut sums = Vec::new();
+        sums.resize(self.points.len() * self.groups, 0.0);
         self.within(Part { points: 0..self.points.len(), sums: &mut sums });
         sums
     }
