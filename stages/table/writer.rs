@@ -21,7 +21,9 @@ use super::column_writer::ColumnWriter;
 use super::selected::Selected;
 use super::{CHUNK_ROWS, FACT_PREFIX, Facts, TableError, arrow_error, encoding, file_error, parquet_error};
 
-const ROW_GROUP_ROWS: usize = 1_048_576;
+/// Rows that are held until their columns are complete. Fewer would repeat more of the dictionaries; of more, too many
+/// would be left to write when the last row has come.
+pub(super) const ROW_GROUP_ROWS: usize = 131_072;
 
 /// Chunks that a column is encoded of before it is the next column's turn: what a column has to remember of its values
 /// stays in the processor's cache. Row groups are whole multiples.

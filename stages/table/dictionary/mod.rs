@@ -212,11 +212,10 @@ mod tests {
     use arrow_schema::{Field, Schema, SchemaRef};
     use parquet::file::reader::{FileReader, SerializedFileReader};
 
+    use super::super::writer::ROW_GROUP_ROWS;
     use super::super::{Facts, read, write};
     use super::*;
     use crate::schema;
-
-    const GROUP_ROWS: usize = 1_048_576;
 
     fn write_column(path: &Path, array: ArrayRef) -> (RecordBatch, SchemaRef) {
         let field = Field::new("value", array.data_type().clone(), array.null_count() > 0);
@@ -244,7 +243,7 @@ mod tests {
 
     #[test]
     fn values_are_read_back_over_pages_and_row_groups() {
-        let rows = GROUP_ROWS as i128 + 70_001;
+        let rows = ROW_GROUP_ROWS as i128 + 70_001;
         let present = |row: i128| row % 7 != 0 && (row / 20_000) % 3 != 1;
         for (precision, most) in [(18, 10_i128.pow(18) - 1), (38, 10_i128.pow(38) - 1)] {
             let value = |row: i128| [most - row % 40_000, row * 1_000_000 - most / 2, -most, 0][row as usize % 4];
