@@ -7,7 +7,7 @@
 //! occur it lies on the line between theirs, so that a segment of customers who bought once or sometimes twice is not
 //! far above those who bought once. Scaling keeps order, so ranks are taken in scaled space, where the centre is.
 
-use crate::kernels::quantile::Sorted;
+use crate::kernels::quantile::smooth_rank;
 
 /// Below this rank of recency a segment bought recently.
 pub const RECENT_BELOW: f64 = 0.35;
@@ -79,10 +79,9 @@ impl Level {
 /// The bands of every centre among `points`, both in scaled space, features in the order of
 /// [`crate::customers::FEATURES`].
 pub fn bands(points: &[[f64; 3]], centres: &[[f64; 3]]) -> Vec<Bands> {
-    let sorted: [Sorted; 3] =
-        std::array::from_fn(|feature| Sorted::new(&points.iter().map(|point| point[feature]).collect::<Vec<_>>()));
+    let values: [Vec<f64>; 3] = std::array::from_fn(|feature| points.iter().map(|point| point[feature]).collect());
     let of = |centre: &[f64; 3]| {
-        let [recency, frequency, monetary]: [f64; 3] = std::array::from_fn(|f| sorted[f].smooth_rank(centre[f]));
+        let [recency, frequency, monetary]: [f64; 3] = std::array::from_fn(|f| smooth_rank(&values[f], centre[f]));
         Bands { recency: Recency::of(recency), frequency: Level::of(frequency), monetary: Level::of(monetary) }
     };
     centres.iter().map(of).collect()

@@ -30,24 +30,31 @@ impl Sorted {
     pub fn median(&self) -> f64 {
         self.quantile(0.5)
     }
+}
 
-    /// The share of values below `value` plus half the share of values equal to it: 0 below all, 1 above all.
-    pub fn rank(&self, value: f64) -> f64 {
-        let below = self.0.partition_point(|&other| other < value);
-        let not_above = self.0.partition_point(|&other| other <= value);
-        (below + not_above) as f64 / (2 * self.0.len()) as f64
-    }
+/// The share of values below `value` plus half the share of values equal to it: 0 below all, 1 above all.
+fn rank(values: &[f64], value: f64) -> f64 {
+    let count = |is_counted: fn(f64, f64) -> bool| values.iter().filter(|other| is_counted(**other, value)).count();
+    let (below, not_above) = (count(|other, value| other < value), count(|other, value| other <= value));
+    (below + not_above) as f64 / (2 * values.len()) as f64
+}
 
-    /// [`Self::rank`] without its steps: for a value between two others, on the line between their ranks.
-    pub fn smooth_rank(&self, value: f64) -> f64 {
-        let above = self.0.partition_point(|&other| other < value);
-        let (Some(&low), Some(&high)) = (above.checked_sub(1).and_then(|last| self.0.get(last)), self.0.get(above))
-        else {
-            return self.rank(value);
-        };
-        let share = (value - low) / (high - low);
-        self.rank(low) * (1.0 - share) + self.rank(high) * share
+/// [`rank`] without its steps: for a value between two others, on the line between their ranks. The values are finite;
+/// they are looked at five times, which for a few ranks is quicker than to sort them.
+pub fn smooth_rank(values: &[f64], value: f64) -> f64 {
+    let (mut low, mut high) = (f64::NEG_INFINITY, f64::INFINITY);
+    for &other in values {
+        if other < value {
+            low = low.max(other);
+        } else {
+            high = high.min(other);
+        }
     }
+    if low.is_infinite() || high.is_infinite() {
+        return rank(values, value);
+    }
+    let share = (value - low) / (high - low);
+    rank(values, low) * (1.0 - share) + rank(values, high) * share
 }
 
 /// The middle value, as [`Sorted::median`] gives it, without sorting; reorders the values. NaN without values.
@@ -94,17 +101,17 @@ mod tests {
 
     #[test]
     fn equal_values_share_the_middle_of_their_ranks() {
-        let sorted = Sorted::new(&[1.0, 1.0, 1.0, 5.0]);
+        let values = [1.0, 5.0, 1.0, 1.0];
         // Three ones span ranks 0 to 0.75: middle 0.375; the five spans 0.75 to 1.
-        let ranks = [0.0, 1.0, 3.0, 5.0, 9.0].map(|value| sorted.rank(value));
+        let ranks = [0.0, 1.0, 3.0, 5.0, 9.0].map(|value| rank(&values, value));
         assert_eq!(ranks.map(f64::to_bits), [0.0, 0.375, 0.75, 0.875, 1.0_f64].map(f64::to_bits));
     }
 
     #[test]
     fn smooth_ranks_lie_on_lines_between_values() {
-        let sorted = Sorted::new(&[1.0, 1.0, 1.0, 5.0]);
+        let values = [1.0, 5.0, 1.0, 1.0];
         // Between 1 (0.375) and 5 (0.875): a quarter of the way 0.5; at the values their ranks, outside 0 and 1.
-        let ranks = [0.0, 1.0, 2.0, 5.0, 9.0].map(|value| sorted.smooth_rank(value));
+        let ranks = [0.0, 1.0, 2.0, 5.0, 9.0].map(|value| smooth_rank(&values, value));
         assert_eq!(ranks.map(f64::to_bits), [0.0, 0.375, 0.5, 0.875, 1.0_f64].map(f64::to_bits));
     }
 }
