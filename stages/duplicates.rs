@@ -154,9 +154,9 @@ pub fn row_keys(batch: &RecordBatch) -> Vec<Key> {
         let is_continued = row > 0 && of_invoice.iter().all(|texts| texts.is_same(row - 1, row));
         key.truncate(if is_continued { common } else { 0 });
         if !is_continued {
-            of_invoice.iter().for_each(|texts| {
+            for texts in of_invoice {
                 key.text(texts.get(row));
-            });
+            }
             common = key.position();
         }
         key.text(lines.product.get(row)).text(descriptions.get(row));

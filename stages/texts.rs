@@ -121,7 +121,9 @@ mod tests {
     fn a_text_that_equals_the_one_before_stands_once() {
         let cells = [Some("b"), Some("b"), None, Some("b"), Some(""), Some("a"), Some("b"), None];
         let mut builder = TextsBuilder::with_capacity(2, 2);
-        cells.into_iter().for_each(|cell| builder.append(cell));
+        for cell in cells {
+            builder.append(cell);
+        }
         let column = builder.finish().unwrap();
         let texts = Texts::of(&column);
         assert_eq!((0..cells.len()).map(|row| texts.get(row)).collect::<Vec<_>>(), cells);

@@ -45,13 +45,12 @@ impl<'a> Ends<'a> {
     fn look(&mut self, window: usize) {
         self.window = window;
         let rest = self.bytes.get(window..).unwrap_or_default();
-        self.found = match rest.first_chunk() {
-            Some(bytes) => marks_in(bytes, self.marks),
-            None => {
-                let mut bytes = [0; WINDOW];
-                bytes[..rest.len()].copy_from_slice(rest);
-                marks_in(&bytes, self.marks) & ((1 << rest.len()) - 1)
-            }
+        self.found = if let Some(bytes) = rest.first_chunk() {
+            marks_in(bytes, self.marks)
+        } else {
+            let mut bytes = [0; WINDOW];
+            bytes[..rest.len()].copy_from_slice(rest);
+            marks_in(&bytes, self.marks) & ((1 << rest.len()) - 1)
         };
     }
 }

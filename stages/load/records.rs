@@ -281,7 +281,7 @@ mod tests {
         let mut joined = Vec::new();
         let mut rows = 0;
         while let Some((block, lines)) = blocks.next().unwrap() {
-            assert_eq!(lines, block.iter().filter(|byte| **byte == b'\n').count());
+            assert_eq!(lines, std::str::from_utf8(&block).unwrap().matches('\n').count());
             rows += records(std::str::from_utf8(&block).unwrap(), COMMA).len();
             joined.extend(block);
         }

@@ -209,7 +209,7 @@ impl<'a> RowsBuilder<'a> {
     }
 
     fn push_text(&mut self, index: usize, column: Column, cell: &Cell<'_>) {
-        // What is taken over from a cell would be taken over as it is once more.
+        // What was appended last has been trimmed and judged: a cell that says just that needs neither.
         if let Cell::Text(text) = cell
             && self.texts[index].repeat(text)
         {
