@@ -72,7 +72,7 @@ impl Fixture {
         let out = tempfile::tempdir_in(self.folder.path()).unwrap().keep();
         let names = stage.inputs().iter().map(|input| input.name.to_string());
         let inputs = names.map(|name| (name.clone(), self.inputs[&name].clone())).collect();
-        let ctx = StageContext::new(stage, &params, inputs, Vec::new(), out.clone(), &Silent);
+        let ctx = StageContext::new(stage.outputs(), &params, inputs, Vec::new(), out.clone(), &Silent);
         stage.run(&ctx).map(|report| (out, report))
     }
 
@@ -80,7 +80,7 @@ impl Fixture {
     pub(crate) fn results(&self) -> Results {
         let params = CheckedParams::default();
         let inputs = self.inputs.clone();
-        let ctx = StageContext::new(&Visualize, &params, inputs, Vec::new(), PathBuf::new(), &Silent);
+        let ctx = StageContext::new(Visualize.outputs(), &params, inputs, Vec::new(), PathBuf::new(), &Silent);
         Results::read(&ctx).unwrap()
     }
 

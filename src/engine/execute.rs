@@ -131,7 +131,8 @@ impl Attempt<'_> {
         let Self { session, stage, sources, .. } = *self;
         let inputs = readable_inputs(session, stage, self.inputs)?;
         let sources = sources.sources.clone();
-        let mut ctx = StageContext::new(&*stage.stage, &stage.params, inputs, sources, directory.to_owned(), listener);
+        let mut ctx =
+            StageContext::new(stage.stage.outputs(), &stage.params, inputs, sources, directory.to_owned(), listener);
         ctx.names = names(session, stage);
         let parts = Parts { session, stage, inputs: self.inputs };
         // Sources may change while they are read; and who brings a pool of their own wants all of the work done on it.

@@ -179,7 +179,7 @@ fn run(folder: &Path, assignments: &RecordBatch) -> Result<StageReport, StageErr
     let out = path("out");
     std::fs::create_dir_all(&out).unwrap();
     let params = Evaluate.check_params(&Map::new()).unwrap();
-    Evaluate.run(&StageContext::new(&Evaluate, &params, inputs, Vec::new(), out, &Silent))
+    Evaluate.run(&StageContext::new(Evaluate.outputs(), &params, inputs, Vec::new(), out, &Silent))
 }
 
 #[test]

@@ -199,7 +199,7 @@ fn run(sources: &[Vec<Cell>]) -> (Record, Vec<u8>, String) {
     let out = folder.path().join("out");
     std::fs::create_dir(&out).unwrap();
     let params = Track.check_params(&Map::new()).unwrap();
-    let ctx = StageContext::new(&Track, &params, inputs, Vec::new(), out.clone(), &Silent);
+    let ctx = StageContext::new(Track.outputs(), &params, inputs, Vec::new(), out.clone(), &Silent);
     let report = Track.run(&ctx).map_err(|error| error.message).unwrap();
     let path = out.join("record.parquet");
     (Record::read(&path).unwrap().0, std::fs::read(path).unwrap(), report.headline)
@@ -283,7 +283,7 @@ fn simulated_data_is_the_first_thing_the_note_says() {
     let folder = tempfile::tempdir().unwrap();
     let inputs = inputs(folder.path(), &one_source());
     let params = CheckedParams::default();
-    let ctx = StageContext::new(&Track, &params, inputs, Vec::new(), folder.path().to_owned(), &Silent);
+    let ctx = StageContext::new(Track.outputs(), &params, inputs, Vec::new(), folder.path().to_owned(), &Silent);
     let mut results = Results::read(&ctx).map_err(|error| error.message).unwrap();
     results.model.data_source = "simulated".to_owned();
     let record = record(&results);

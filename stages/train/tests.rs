@@ -91,7 +91,7 @@ fn run(raw: &[[f64; 3]], params: &Value, folder: &Path) -> Result<(StageReport, 
     let out = folder.join("out");
     std::fs::create_dir_all(&out).unwrap();
     let notes = Notes::default();
-    let report = Train.run(&StageContext::new(&Train, &params, inputs, Vec::new(), out, &notes))?;
+    let report = Train.run(&StageContext::new(Train.outputs(), &params, inputs, Vec::new(), out, &notes))?;
     Ok((report, notes.0.into_inner().unwrap()))
 }
 

@@ -23,7 +23,7 @@ fn the_stage_writes_both_tables_with_facts_rows_and_a_headline() {
     let sources = vec![Source { path, name: "sales.csv".into(), digest: "ab".into(), origin: SourceOrigin::Simulated }];
     let out = tempfile::tempdir().unwrap();
     let listener = Listener::default();
-    let ctx = StageContext::new(&Load, &checked, BTreeMap::new(), sources, out.path().to_owned(), &listener);
+    let ctx = StageContext::new(Load.outputs(), &checked, BTreeMap::new(), sources, out.path().to_owned(), &listener);
     assert_eq!(Load.run(&ctx).unwrap().headline, "2 rows");
     assert_eq!(ctx.rows(), BTreeMap::from([("sources".to_owned(), 1), ("transactions".to_owned(), 2)]));
     let (table, facts) = table::read(&out.path().join("sources.parquet"), &schema::sources()).unwrap();
@@ -49,7 +49,8 @@ fn a_file_that_cannot_be_used_is_the_datas_fault() {
     let checked = Load.check_params(json!({"source": "sales.csv"}).as_object().unwrap()).unwrap();
     let sources = vec![Source { path, name: "sales.csv".into(), digest: "ab".into(), origin: SourceOrigin::File }];
     let listener = Listener::default();
-    let ctx = StageContext::new(&Load, &checked, BTreeMap::new(), sources, folder.path().to_owned(), &listener);
+    let ctx =
+        StageContext::new(Load.outputs(), &checked, BTreeMap::new(), sources, folder.path().to_owned(), &listener);
     let error = Load.run(&ctx).unwrap_err();
     assert_eq!(error.fault, Fault::Data);
     assert!(error.hint.unwrap().contains("export"));
