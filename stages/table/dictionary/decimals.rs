@@ -9,14 +9,14 @@ use parquet::schema::types::ColumnDescPtr;
 use crate::key::{Key, KeyMap};
 
 /// The decimals of a column so far.
-pub(super) struct Decimals {
+pub(super) struct DistinctDecimals {
     places: KeyMap<u32>,
     values: Vec<i128>,
     /// Bytes of a value that is written from its highest byte on; none for integers of 64 bits.
     length: Option<usize>,
 }
 
-impl Decimals {
+impl DistinctDecimals {
     /// No decimals of a column yet.
     pub(super) fn new(descriptor: &ColumnDescPtr) -> Self {
         let length = (descriptor.physical_type() != Type::INT64).then(|| descriptor.type_length() as usize);

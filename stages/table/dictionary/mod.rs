@@ -25,8 +25,8 @@ use parquet::file::metadata::{ColumnChunkMetaData, OffsetIndexBuilder};
 use parquet::file::writer::{SerializedPageWriter, TrackedWrite};
 use parquet::schema::types::ColumnDescPtr;
 
-use decimals::Decimals;
-use texts::Texts;
+use decimals::DistinctDecimals;
+use texts::DistinctTexts;
 
 /// The most rows of a page.
 const PAGE_ROWS: usize = 32_768;
@@ -43,8 +43,8 @@ pub(super) struct DictionaryColumn {
 }
 
 enum Dictionary {
-    Decimals(Decimals),
-    Texts(Texts),
+    Decimals(DistinctDecimals),
+    Texts(DistinctTexts),
 }
 
 /// The values of some rows.
@@ -59,8 +59,8 @@ impl DictionaryColumn {
     /// A column without rows; none where it is of another type.
     pub(super) fn new(descriptor: &ColumnDescPtr, data_type: &DataType) -> Option<Self> {
         let dictionary = match data_type {
-            DataType::Decimal128(..) => Dictionary::Decimals(Decimals::new(descriptor)),
-            DataType::Dictionary(..) => Dictionary::Texts(Texts::default()),
+            DataType::Decimal128(..) => Dictionary::Decimals(DistinctDecimals::new(descriptor)),
+            DataType::Dictionary(..) => Dictionary::Texts(DistinctTexts::default()),
             _ => return None,
         };
         let (present, cells) = (BooleanBufferBuilder::new(PAGE_ROWS), Cells::Places(Vec::with_capacity(PAGE_ROWS)));

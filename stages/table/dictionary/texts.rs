@@ -21,7 +21,7 @@ const UNKNOWN: u32 = u32::MAX;
 
 /// The texts of a column so far.
 #[derive(Default)]
-pub(super) struct Texts {
+pub(super) struct DistinctTexts {
     places: KeyMap<u32>,
     /// In Parquet's plain encoding.
     plain: Vec<u8>,
@@ -50,7 +50,7 @@ impl Met {
     }
 }
 
-impl Texts {
+impl DistinctTexts {
     /// How many there are.
     pub(super) fn len(&self) -> usize {
         self.places.len()
