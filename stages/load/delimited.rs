@@ -156,7 +156,7 @@ fn check_head(path: &Path, head: &[u8], is_cut: bool) -> Result<(), LoadError> {
         return Err(LoadError::Encoding { path: path.to_owned(), encoding: "UTF-8 or Windows-1252".to_owned() });
     }
     if is_cut && memchr::memchr2(b'\n', b'\r', head).is_none() {
-        return Err(LoadError::LineTooLong { path: path.to_owned(), line: 0, limit: HEAD });
+        return Err(LoadError::LineTooLong { path: path.to_owned(), line: 1, limit: HEAD });
     }
     Ok(())
 }

@@ -88,21 +88,21 @@ pub enum LoadError {
         encoding: String,
     },
     /// A line that is longer than any row.
-    #[error("`{}` has a line of more than {limit} bytes after line {line}", path.display())]
+    #[error("`{}`: the row that begins in line {line} has more than {limit} bytes", path.display())]
     LineTooLong {
         /// The file.
         path: PathBuf,
-        /// The last line before it.
+        /// Where it begins, from 1.
         line: u64,
         /// The most bytes a row may have.
         limit: usize,
     },
     /// A quote is opened and never closed.
-    #[error("`{}` opens a quote after line {line} that is never closed", path.display())]
+    #[error("`{}`: the row that begins in line {line} opens a quote that is never closed", path.display())]
     UnclosedQuote {
         /// The file.
         path: PathBuf,
-        /// The last line before it.
+        /// Where its row begins, from 1.
         line: u64,
     },
     /// Required columns are not there.

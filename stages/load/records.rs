@@ -161,14 +161,14 @@ impl<'p, R: Read> Blocks<'p, R> {
             }
             if block.len() > LONGEST_RECORD {
                 let path = self.path.to_owned();
-                return Err(LoadError::LineTooLong { path, line: self.lines, limit: LONGEST_RECORD });
+                return Err(LoadError::LineTooLong { path, line: self.lines + 1, limit: LONGEST_RECORD });
             }
         }
         match last_record_end(&block, self.marks) {
             _ if block.is_empty() => Ok(None),
             (last, true) => {
-                let line = self.lines + self.count_lines(&block[..last.unwrap_or(0)]) as u64;
-                Err(LoadError::UnclosedQuote { path: self.path.to_owned(), line })
+                let before = self.lines + self.count_lines(&block[..last.unwrap_or(0)]) as u64;
+                Err(LoadError::UnclosedQuote { path: self.path.to_owned(), line: before + 1 })
             }
             _ => {
                 let lines = self.count_lines(&block);
@@ -293,8 +293,8 @@ mod tests {
     fn endless_lines_and_open_quotes_are_errors() {
         let line = "x".repeat(10 << 20);
         let mut blocks = Blocks::new(Path::new("x.csv"), "text", line.as_bytes(), COMMA);
-        assert!(matches!(blocks.next(), Err(LoadError::LineTooLong { line: 0, .. })));
+        assert!(matches!(blocks.next(), Err(LoadError::LineTooLong { line: 1, .. })));
         let mut blocks = Blocks::new(Path::new("x.csv"), "text", "a,b\nc,\"d\n".as_bytes(), COMMA);
-        assert!(matches!(blocks.next(), Err(LoadError::UnclosedQuote { line: 1, .. })));
+        assert!(matches!(blocks.next(), Err(LoadError::UnclosedQuote { line: 2, .. })));
     }
 }
