@@ -186,14 +186,8 @@ impl Bench {
     pub(crate) fn run(&self, stage: &dyn Stage, params: &Value) -> Result<StageReport, StageError> {
         let checked = stage.check_params(params.as_object().unwrap()).unwrap();
         std::fs::create_dir_all(self.outputs()).unwrap();
-        let ctx = StageContext::new(
-            stage.outputs(),
-            &checked,
-            self.inputs.clone(),
-            Vec::new(),
-            self.outputs(),
-            &self.listener,
-        );
+        let (inputs, out) = (self.inputs.clone(), self.outputs());
+        let ctx = StageContext::new(stage.outputs(), &checked, inputs, Vec::new(), out, &self.listener);
         let report = stage.run(&ctx)?;
         let files = std::fs::read_dir(self.outputs()).unwrap().count();
         assert_eq!(files, stage.outputs().len(), "nothing but the outputs is left");

@@ -17,7 +17,8 @@ pub trait Observer: Send + Sync {
     /// A line that a program said which the stage runs.
     fn said(&self, _stream: Stream, _line: &str) {}
 
-    /// Whether the run was interrupted; long loops ask now and then and stop with [`StageError::cancelled`](super::StageError::cancelled).
+    /// Whether the run was interrupted; long loops ask now and then and stop with
+    /// [`StageError::cancelled`](super::StageError::cancelled).
     fn is_cancelled(&self) -> bool;
 }
 

@@ -65,7 +65,8 @@ impl ParamError {
     }
 }
 
-/// Deserializes, checks and splits raw params; what [`Stage::check_params`](super::Stage::check_params) does for a stage whose params are a `P`.
+/// Deserializes, checks and splits raw params; what [`Stage::check_params`](super::Stage::check_params) does for
+/// a stage whose params are a `P`.
 ///
 /// # Errors
 /// A [`ParamError`] with the path of the value that has the wrong type or is out of range.

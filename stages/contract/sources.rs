@@ -93,7 +93,8 @@ pub trait SourceResolver: Send + Sync {
     /// The files, in the order in which they are to be read. Blocking.
     ///
     /// # Errors
-    /// A [`StageError`] with [`Fault::Data`](super::Fault::Data) where a file is missing and may be neither fetched nor simulated.
+    /// A [`StageError`] with [`Fault::Data`](super::Fault::Data) where a file is missing and may be neither fetched nor
+    /// simulated.
     fn resolve(&self, request: &SourceRequest, observer: &dyn Observer) -> Result<Vec<ResolvedSource>, StageError>;
 
     /// The same files where they are there already; none where they would have to be fetched or simulated first.

@@ -39,7 +39,7 @@ fn rank(values: &[f64], value: f64) -> f64 {
     (below + not_above) as f64 / (2 * values.len()) as f64
 }
 
-/// [`rank`] without its steps: for a value between two others, on the line between their ranks. The values are finite;
+/// `rank` without its steps: for a value between two others, on the line between their ranks. The values are finite;
 /// they are looked at five times, which for a few ranks is quicker than to sort them.
 pub fn smooth_rank(values: &[f64], value: f64) -> f64 {
     let (mut low, mut high) = (f64::NEG_INFINITY, f64::INFINITY);

@@ -3,25 +3,17 @@
 use std::fmt;
 
 use segpipe_stages::customers::FEATURES;
-use serde::Deserializer;
-use serde::de::{DeserializeSeed, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::form::Form;
 use super::keys::FeatureKey;
 use super::place::Place;
 use super::records::RowList;
+use super::seed::With;
 use super::slot::Slot;
 
 /// `inputs`: an object of columns, or a list of rows.
 pub(super) struct Inputs<'a>(pub(super) &'a Place);
-
-impl<'de> DeserializeSeed<'de> for Inputs<'_> {
-    type Value = Form;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Form, D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
 
 impl<'de> Visitor<'de> for Inputs<'_> {
     type Value = Form;
@@ -36,7 +28,7 @@ impl<'de> Visitor<'de> for Inputs<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Form, A::Error> {
         let mut columns = [const { None }; 3];
-        while let Some(feature) = map.next_key_seed(FeatureKey)? {
+        while let Some(feature) = map.next_key_seed(With(FeatureKey))? {
             let Some(feature) = feature else {
                 map.next_value::<IgnoredAny>()?;
                 continue;
@@ -44,7 +36,7 @@ impl<'de> Visitor<'de> for Inputs<'_> {
             if columns[feature].is_some() {
                 return Err(A::Error::custom(format!("`{}` is there twice", FEATURES[feature])));
             }
-            columns[feature] = Some(map.next_value_seed(Column { place: self.0, feature })?);
+            columns[feature] = Some(map.next_value_seed(With(Column { place: self.0, feature }))?);
             self.0.leave();
         }
         Ok(Form::Columns(columns))
@@ -55,14 +47,6 @@ impl<'de> Visitor<'de> for Inputs<'_> {
 struct Column<'a> {
     place: &'a Place,
     feature: usize,
-}
-
-impl<'de> DeserializeSeed<'de> for Column<'_> {
-    type Value = Vec<Slot>;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_seq(self)
-    }
 }
 
 impl<'de> Visitor<'de> for Column<'_> {

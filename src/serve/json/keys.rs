@@ -2,8 +2,7 @@
 
 use std::fmt;
 
-use serde::Deserializer;
-use serde::de::{DeserializeSeed, Error, Unexpected, Visitor};
+use serde::de::{Error, Unexpected, Visitor};
 
 use crate::features;
 
@@ -12,14 +11,6 @@ pub(super) struct Key(pub(super) &'static str);
 
 /// Reads a key that must be one of these.
 pub(super) struct Among<'a>(pub(super) &'a [&'static str]);
-
-impl<'de> DeserializeSeed<'de> for Among<'_> {
-    type Value = Key;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Key, D::Error> {
-        deserializer.deserialize_str(self)
-    }
-}
 
 impl Visitor<'_> for Among<'_> {
     type Value = Key;
@@ -40,14 +31,6 @@ fn shortened(text: &str) -> String {
 
 /// Reads a key as the feature that it names, if any.
 pub(super) struct FeatureKey;
-
-impl<'de> DeserializeSeed<'de> for FeatureKey {
-    type Value = Option<usize>;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_str(self)
-    }
-}
 
 impl Visitor<'_> for FeatureKey {
     type Value = Option<usize>;

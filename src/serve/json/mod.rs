@@ -8,12 +8,12 @@ mod inputs;
 mod keys;
 mod place;
 mod records;
+mod seed;
 mod slot;
 mod split;
 
 use std::fmt;
 
-use serde::Deserializer;
 use serde::de::{DeserializeSeed, Error, IgnoredAny, MapAccess, Visitor};
 
 use self::form::Form;
@@ -21,6 +21,7 @@ use self::inputs::Inputs;
 use self::keys::{Among, Key};
 use self::place::Place;
 use self::records::RowList;
+use self::seed::With;
 use self::split::Split;
 use super::problem::Problem;
 
@@ -43,7 +44,7 @@ pub(super) fn rows(body: &[u8]) -> Result<Rows, Problem> {
     }
     let place = Place::default();
     let mut deserializer = serde_json::Deserializer::from_slice(body);
-    let form = Body(&place).deserialize(&mut deserializer);
+    let form = With(Body(&place)).deserialize(&mut deserializer);
     let form = form.and_then(|form| deserializer.end().map(|()| form));
     form.map_err(|error| place.problem(&error).with_hint(hint()))?.rows()
 }
@@ -55,14 +56,6 @@ fn hint() -> String {
 /// The whole body.
 struct Body<'a>(&'a Place);
 
-impl<'de> DeserializeSeed<'de> for Body<'_> {
-    type Value = Form;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Form, D::Error> {
-        deserializer.deserialize_map(self)
-    }
-}
-
 impl<'de> Visitor<'de> for Body<'_> {
     type Value = Form;
 
@@ -73,17 +66,17 @@ impl<'de> Visitor<'de> for Body<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Form, A::Error> {
         let place = self.0;
         let mut form = None;
-        while let Some(Key(key)) = map.next_key_seed(Among(&KEYS))? {
+        while let Some(Key(key)) = map.next_key_seed(With(Among(&KEYS)))? {
             if form.is_some() && FORMS.contains(&key) {
                 return Err(A::Error::custom("there is more than one form in it"));
             }
             match key {
-                "dataframe_split" => form = Some(map.next_value_seed(Split(place))?),
+                "dataframe_split" => form = Some(map.next_value_seed(With(Split(place)))?),
                 "dataframe_records" => {
-                    form = Some(Form::Rows(map.next_value_seed(RowList { place, has_lists: false })?));
+                    form = Some(Form::Rows(map.next_value_seed(With(RowList { place, has_lists: false }))?));
                 }
-                "instances" => form = Some(Form::Rows(map.next_value_seed(RowList { place, has_lists: true })?)),
-                "inputs" => form = Some(map.next_value_seed(Inputs(place))?),
+                "instances" => form = Some(Form::Rows(map.next_value_seed(With(RowList { place, has_lists: true }))?)),
+                "inputs" => form = Some(map.next_value_seed(With(Inputs(place)))?),
                 _ => drop(map.next_value::<IgnoredAny>()?),
             }
             place.leave();

@@ -3,25 +3,17 @@
 use std::fmt;
 
 use segpipe_stages::customers::FEATURES;
-use serde::Deserializer;
-use serde::de::{DeserializeSeed, Error, IgnoredAny, MapAccess, SeqAccess, Unexpected, Visitor};
+use serde::de::{Error, IgnoredAny, MapAccess, SeqAccess, Unexpected, Visitor};
 
 use super::keys::FeatureKey;
 use super::place::Place;
+use super::seed::With;
 use super::slot::Slot;
 
 /// A list of rows, each an object or, where that is possible, a list of three.
 pub(super) struct RowList<'a> {
     pub(super) place: &'a Place,
     pub(super) has_lists: bool,
-}
-
-impl<'de> DeserializeSeed<'de> for RowList<'_> {
-    type Value = Vec<[Slot; 3]>;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_seq(self)
-    }
 }
 
 impl<'de> Visitor<'de> for RowList<'_> {
@@ -35,7 +27,7 @@ impl<'de> Visitor<'de> for RowList<'_> {
         let Self { place, has_lists } = self;
         let mut rows = Vec::new();
         place.enter_row(0);
-        while let Some(row) = list.next_element_seed(Row { place, has_lists })? {
+        while let Some(row) = list.next_element_seed(With(Row { place, has_lists }))? {
             rows.push(row);
             place.enter_row(rows.len());
         }
@@ -48,14 +40,6 @@ struct Row<'a> {
     has_lists: bool,
 }
 
-impl<'de> DeserializeSeed<'de> for Row<'_> {
-    type Value = [Slot; 3];
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
 impl<'de> Visitor<'de> for Row<'_> {
     type Value = [Slot; 3];
 
@@ -66,7 +50,7 @@ impl<'de> Visitor<'de> for Row<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut slots = [Slot::Missing; 3];
-        while let Some(feature) = map.next_key_seed(FeatureKey)? {
+        while let Some(feature) = map.next_key_seed(With(FeatureKey))? {
             let Some(feature) = feature else {
                 map.next_value::<IgnoredAny>()?;
                 continue;
